@@ -1,0 +1,1 @@
+"""Training module of fasterpose: makes the bundles that `service` serves."""
