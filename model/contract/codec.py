@@ -134,8 +134,8 @@ def _cut_tail(values: DoubleArray, sigma: float) -> DoubleArray:
 
 
 def _peaks(maps: FloatArray) -> tuple[np.ndarray, np.ndarray, FloatArray]:
-    width = maps.shape[2]
-    flat = maps.reshape(len(maps), -1)
+    height, width = maps.shape[1:]
+    flat = maps.reshape(len(maps), height * width)
     best = flat.argmax(axis=1)
     return best % width, best // width, flat[np.arange(len(flat)), best]
 
@@ -170,16 +170,22 @@ def _dark_offsets(maps: FloatArray, columns: np.ndarray, rows: np.ndarray, sigma
     safe = np.where(solvable, determinant, 1.0)
     step_x = -(curve_yy * gradient_x - curve_xy * gradient_y) / safe
     step_y = -(curve_xx * gradient_y - curve_xy * gradient_x) / safe
+    # On a map of noise the curvature nearly vanishes and the step leaves the image: the blur saw no further than this.
+    near = solvable & (np.abs(step_x) <= _blur_reach(sigma)) & (np.abs(step_y) <= _blur_reach(sigma))
     offsets = np.zeros((len(maps), 2))
-    offsets[inner, 0] = np.where(solvable, step_x, 0.0)
-    offsets[inner, 1] = np.where(solvable, step_y, 0.0)
+    offsets[inner, 0] = np.where(near, step_x, 0.0)
+    offsets[inner, 1] = np.where(near, step_y, 0.0)
     return offsets
 
 
 def _smooth(heatmap: FloatArray, sigma: float) -> FloatArray:
     """Blur with DARK's kernel for this sigma, zero outside the map; the maximum keeps its value."""
-    kernel = 2 * int(2.75 * sigma) + 1  # 11 for sigma 2, 17 for sigma 3, as published
+    kernel = 2 * _blur_reach(sigma) + 1  # 11 for sigma 2, 17 for sigma 3, as published
     padded = cv2.copyMakeBorder(heatmap, kernel, kernel, kernel, kernel, cv2.BORDER_CONSTANT, value=0.0)
     blurred = cv2.GaussianBlur(padded, (kernel, kernel), 0)[kernel:-kernel, kernel:-kernel]
     peak = blurred.max()
     return np.asarray(blurred * (heatmap.max() / peak) if peak > 0 else blurred, dtype=np.float32)
+
+
+def _blur_reach(sigma: float) -> int:
+    return int(2.75 * sigma)

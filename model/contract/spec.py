@@ -104,7 +104,9 @@ Kind = Literal["pose", "detector"]
 
 def write_spec(folder: Path, spec: PoseSpec | DetectorSpec) -> None:
     """Write `spec.json` into a bundle folder, with the sha256 of every file that lies there."""
-    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != SPEC_FILE}
+    files = {
+        path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != SPEC_FILE
+    }
     content = asdict(spec)
     content["provenance"]["files"] = files
     kind: Kind = "pose" if isinstance(spec, PoseSpec) else "detector"
@@ -120,10 +122,8 @@ def load_pose_spec(folder: Path) -> PoseSpec:
     """
     content = _read_spec(folder, "pose")
     try:
-        codec = content.pop("codec") | {
-            "input_size": tuple(content["codec"]["input_size"]),
-            "heatmap_size": tuple(content["codec"]["heatmap_size"]),
-        }
+        codec = content.pop("codec")
+        codec |= {key: tuple(codec[key]) for key in ("input_size", "heatmap_size")}
         return PoseSpec(
             provenance=Provenance(**content.pop("provenance")),
             skeleton=_skeleton(content.pop("skeleton")),
@@ -163,18 +163,21 @@ def _read_spec(folder: Path, kind: Kind) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
         version, found_kind = content.pop("spec_version"), content.pop("kind")
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _malformed(folder, error) from error
     if version != SPEC_VERSION:
         raise BundleError(f"bundle {folder.name} has spec version {version}; this release reads {SPEC_VERSION}")
     if found_kind != kind:
         raise BundleError(f"bundle {folder.name} holds a {found_kind} network, not a {kind} network")
-    _check_hashes(folder, content)
+    try:
+        _check_hashes(folder, content["provenance"]["files"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _malformed(folder, error) from error
     return content
 
 
-def _check_hashes(folder: Path, content: dict[str, Any]) -> None:
-    for name, expected in content["provenance"]["files"].items():
+def _check_hashes(folder: Path, files: dict[str, str]) -> None:
+    for name, expected in files.items():
         path = folder / name
         if not path.is_file():
             raise BundleError(f"bundle {folder.name} lacks {name}, which its spec names; export it again")

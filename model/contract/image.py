@@ -1,0 +1,125 @@
+"""Image files -> upright RGB arrays, for training, evaluation and serving alike.
+
+Limits are decided from the header before any pixel is decoded. The orientation is applied here, by an explicit
+flag; the decoder is kept from applying it, so that nothing turns twice.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from model.contract.arrays import ImageArray
+from model.contract.image_boxes import sample_peak
+from model.contract.image_header import SERVED, ImageError, ImageHeader, has_jpeg_end, read_header
+from model.contract.image_tags import with_upright_tag
+
+__all__ = ["ImageError", "ImageHeader", "ImageLimits", "decode_image", "read_header"]
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What is refused before decoding.
+
+    Attributes:
+        max_bytes: largest file, bytes.
+        max_pixels: largest width x height that a header may claim.
+    """
+
+    max_bytes: int = 32 * 1024 * 1024
+    max_pixels: int = 64_000_000
+
+
+def decode_image(data: bytes, limits: ImageLimits = ImageLimits(), apply_orientation: bool = True) -> ImageArray:
+    """Decode a JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF file.
+
+    Of an animation or a multi-page file the first picture counts. Gray, palette and CMYK become RGB; 16 bit
+    samples are divided by 257 and rounded. A transparent picture lies on white, as on a page: people that were cut
+    out of their background are made to be seen so.
+
+    Args:
+        data: the whole file.
+        limits: what is refused before decoding.
+        apply_orientation: turn and mirror the picture upright, as its EXIF orientation says.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageError: the file is empty, too large, of a type that is not served, or corrupt.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageError("too_many_bytes", f"the image has {len(data)} bytes; at most {limits.max_bytes} are taken")
+    header = read_header(data)
+    if header.width * header.height > limits.max_pixels:
+        raise ImageError(
+            "too_many_pixels",
+            f"the image has {header.width} x {header.height} pixels; at most {limits.max_pixels} are taken",
+        )
+    rgb = _to_rgb(_to_uint8(_decode_stored(data, header), data, header))
+    return _turn_upright(rgb, header.orientation) if apply_orientation else rgb
+
+
+def _decode_stored(data: bytes, header: ImageHeader) -> np.ndarray:
+    """The stored pixels: (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGRA, of the file's own depth."""
+    if header.format == "jpeg" and not has_jpeg_end(data):
+        raise _corrupt(header)  # without its end marker some decoders fill the rest with gray
+    source = with_upright_tag(data) if header.format == "tiff" else data
+    try:
+        pixels = cv2.imdecode(np.frombuffer(source, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    except (cv2.error, MemoryError) as error:
+        raise _corrupt(header) from error
+    if pixels is None:
+        raise _corrupt(header) if _is_built_in(header.format) else _not_built_in(header)
+    if pixels.shape[:2] != (header.height, header.width):
+        raise _corrupt(header)
+    return pixels
+
+
+def _is_built_in(image_format: str) -> bool:
+    """Whether this OpenCV can decode the format; old builds lack GIF and AVIF."""
+    return cv2.haveImageWriter(f"image.{image_format}")
+
+
+def _not_built_in(header: ImageHeader) -> ImageError:
+    return ImageError("unsupported", f"this server's OpenCV cannot decode {header.format.upper()}; send JPEG or PNG")
+
+
+def _corrupt(header: ImageHeader) -> ImageError:
+    return ImageError("corrupt", f"the {header.format.upper()} file is truncated or corrupt; send the whole file")
+
+
+def _to_uint8(pixels: np.ndarray, data: bytes, header: ImageHeader) -> ImageArray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype != np.uint16:
+        raise ImageError("unsupported", f"samples of type {pixels.dtype} are not served; send {SERVED}, 8 or 16 bit")
+    peak = sample_peak(data) if header.format == "avif" else 65535  # OpenCV leaves 10 and 12 bit AVIF as they are
+    return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / peak), dtype=np.uint8)
+
+
+def _to_rgb(pixels: ImageArray) -> ImageArray:
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+    rgb = np.asarray(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return _on_white(rgb, pixels[..., 3]) if pixels.shape[2] == 4 else rgb
+
+
+def _on_white(rgb: ImageArray, alpha: ImageArray) -> ImageArray:
+    if alpha.min() == 255:
+        return rgb
+    weight = alpha[..., None].astype(np.uint16)
+    return ((rgb * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
+
+
+def _turn_upright(image: ImageArray, orientation: int) -> ImageArray:
+    """EXIF 2.32, tag 274: what undoes each orientation."""
+    turned = image
+    if orientation in {5, 7}:
+        turned = cv2.transpose(image)
+    if orientation in {3, 6, 8}:
+        turns = {3: cv2.ROTATE_180, 6: cv2.ROTATE_90_CLOCKWISE, 8: cv2.ROTATE_90_COUNTERCLOCKWISE}
+        turned = cv2.rotate(image, turns[orientation])
+    if orientation in {2, 4, 7}:
+        turned = cv2.flip(turned, {2: 1, 4: 0, 7: -1}[orientation])
+    return np.asarray(turned, dtype=np.uint8)
