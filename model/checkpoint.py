@@ -1,0 +1,63 @@
+"""Checkpoints that survive a kill: written beside, then renamed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.config import Recipe
+
+CHECKPOINT_VERSION = 1
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        epoch: the epoch under way, from 0.
+        samples: training samples of this epoch that were used.
+        step: optimiser steps since the start.
+        seconds: training time so far.
+    """
+
+    epoch: int = 0
+    samples: int = 0
+    step: int = 0
+    seconds: float = 0.0
+
+
+def save_checkpoint(path: Path, recipe: Recipe, progress: Progress, states: dict[str, Any]) -> None:
+    """Write the recipe, the progress and the named state dicts; the old file stays until the new one is whole."""
+    content = {
+        "version": CHECKPOINT_VERSION,
+        "recipe": recipe.model_dump(mode="json"),
+        "progress": vars(progress),
+        "states": states,
+    }
+    beside = path.with_suffix(".part")
+    torch.save(content, beside)
+    beside.replace(path)
+
+
+def load_checkpoint(path: Path) -> tuple[Recipe, Progress, dict[str, Any]]:
+    """Read a checkpoint: its recipe, its progress and its state dicts (on the CPU).
+
+    Raises:
+        CheckpointError: it is missing, damaged or of another version.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        version = content["version"]
+    except Exception as error:  # torch raises many types for a damaged file
+        raise CheckpointError(f"checkpoint {path} cannot be read: {error}") from error
+    if version != CHECKPOINT_VERSION:
+        raise CheckpointError(f"checkpoint {path} has version {version}; this release reads {CHECKPOINT_VERSION}")
+    return Recipe.model_validate(content["recipe"]), Progress(**content["progress"]), content["states"]

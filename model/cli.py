@@ -1,0 +1,122 @@
+"""`fasterpose train`, `evaluate` and `export`; `service.cli` hands them over when they are called."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from model.checkpoint import CheckpointError
+from model.config import RecipeError, read_recipe
+from model.contract.coco import AnnotationError, write_results
+from model.contract.spec import BundleError
+from model.data.dataset import DataError
+from model.engine import DivergedError
+from model.export import Identity, export_run
+from model.graph import ParityError
+from model.measure import Measurement, measure_model
+from model.train import TrainingOptions, train
+
+RECIPES = Path(__file__).parent / "recipes"
+ERRORS = (RecipeError, AnnotationError, DataError, CheckpointError, BundleError, ParityError, DivergedError)
+
+app = typer.Typer(help="Training, evaluation and export of pose networks.", pretty_exceptions_enable=False)
+
+DataFolder = Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")]
+
+
+@app.command("train")
+def train_command(
+    recipe: Annotated[str, typer.Option(help="Name of a recipe of model/recipes, or a TOML file.")],
+    data: DataFolder,
+    output: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics.jsonl and TensorBoard events.")],
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    bf16: Annotated[bool, typer.Option("--bf16", help="Autocast to bfloat16.")] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads of the network; 0 is torch's choice.")] = 0,
+    image_cache_gib: Annotated[float, typer.Option(min=0, help="Memory for decoded photographs, GiB.")] = 4.0,
+    checkpoint_steps: Annotated[int, typer.Option(min=1, help="Optimiser steps between checkpoints.")] = 200,
+    initial_weights: Annotated[
+        Path | None, typer.Option(help="safetensors file of a network or of a torchvision trunk.", show_default="none")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the output folder's last checkpoint.")] = False,
+) -> None:
+    """Train a pose network by a recipe."""
+    options = TrainingOptions(
+        data=data,
+        output=output,
+        device=device,
+        bf16=bf16,
+        workers=workers,
+        threads=threads,
+        image_cache_gib=image_cache_gib,
+        checkpoint_steps=checkpoint_steps,
+        initial_weights=initial_weights,
+        resume=resume,
+    )
+    train(read_recipe(find_recipe(recipe)), options, Console())
+
+
+@app.command("evaluate")
+def evaluate_command(
+    model: Annotated[Path, typer.Option(help="A bundle folder, or the output folder of a training run.")],
+    annotations: Annotated[Path, typer.Option(help="COCO keypoint annotation file.")],
+    images: Annotated[Path, typer.Option(help="Folder of its photographs.")],
+    detections: Annotated[
+        Path | None,
+        typer.Option(help="COCO detections file (boxes and scores).", show_default="the annotations' own boxes"),
+    ] = None,
+    flip_test: Annotated[bool, typer.Option("--flip-test", help="Average with the mirrored crop.")] = False,
+    precision: Annotated[Literal["fp32", "bf16", "int8"], typer.Option(help="Graph of a bundle.")] = "fp32",
+    results: Annotated[
+        Path | None, typer.Option(help="Write the COCO results here.", show_default="not written")
+    ] = None,
+) -> None:
+    """Measure a pose network's COCO AP (ten figures) and PCK@0.2 on a COCO annotation file."""
+    measured = measure_model(
+        Measurement(model, annotations, images, detections, flip_test=flip_test, precision=precision)
+    )
+    if results is not None:
+        write_results(results, measured.results)
+    typer.echo(json.dumps({name: round(value, 4) for name, value in measured.figures.items()}, indent=1))
+
+
+@app.command("export")
+def export_command(
+    run: Annotated[Path, typer.Option(help="Output folder of a training run.")],
+    data: DataFolder,
+    out: Annotated[Path, typer.Option(help="Bundle folder to write.")],
+    name: Annotated[str, typer.Option(help="Name of the bundle.")],
+    version: Annotated[str, typer.Option(help="Version of the bundle.")],
+    licence: Annotated[str, typer.Option(help="SPDX expression of the weights' licence.")],
+    note: Annotated[
+        list[str] | None, typer.Option(help="KEY=TEXT for the spec's training facts; may repeat.", show_default="none")
+    ] = None,
+) -> None:
+    """Write a trained network as a bundle: ONNX, int8 ONNX, accuracy on the recipe's validation files, spec."""
+    notes = dict(_key_and_text(item) for item in note or [])
+    export_run(run, data, out, Identity(name, version, licence, notes), Console())
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe given by its name in model/recipes or by its path."""
+    named = RECIPES / f"{name}.toml"
+    return named if named.is_file() else Path(name)
+
+
+def _key_and_text(item: str) -> tuple[str, str]:
+    key, separator, text = item.partition("=")
+    if not separator:
+        raise typer.BadParameter(f"--note {item!r} is not KEY=TEXT")
+    return key, text
+
+
+def main(arguments: list[str]) -> None:
+    """Run a command; an error that the user can act on is one line and exit code 2."""
+    try:
+        app(arguments, prog_name="fasterpose")
+    except ERRORS as error:
+        typer.echo(f"fasterpose: {error}", err=True)
+        sys.exit(2)

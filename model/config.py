@@ -1,0 +1,171 @@
+"""Recipes: one TOML file a published training run, read strictly."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.contract.codec import Alignment, Centre, Decoder, HeatmapCodec
+from model.networks.backbones import TrunkName
+
+Positive = Annotated[float, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be run; the message names the file, the key and what is wrong."""
+
+
+class Section(BaseModel):
+    """A table of a recipe; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkRecipe(Section):
+    """The network.
+
+    Attributes:
+        trunk: the ResNet.
+        bias: whether the LHR has a bias.
+        frozen_stages: how many of (stem, layer1 .. layer4) keep their initial weights.
+    """
+
+    trunk: TrunkName
+    bias: bool = True
+    frozen_stages: Annotated[int, Field(ge=0, le=5)] = 0
+
+
+class CodecRecipe(Section):
+    """Crop and heatmap; see `model.contract.codec.HeatmapCodec`. Sizes are (width, height) in pixels."""
+
+    input_size: tuple[int, int]
+    sigma: Positive
+    alignment: Alignment
+    centre: Centre
+    decoder: Decoder
+    box_padding: Positive = 1.25
+
+    def build(self) -> HeatmapCodec:
+        """The codec of a network whose heatmaps are a quarter of its input."""
+        width, height = self.input_size
+        return HeatmapCodec(
+            self.input_size, (width // 4, height // 4), self.sigma, self.alignment, self.centre, self.decoder
+        )
+
+
+class LossRecipe(Section):
+    """The loss; alpha, gamma and positive_threshold belong to `rce`."""
+
+    kind: Literal["rce", "mse"]
+    alpha: float = 0.7
+    gamma: float = 1.0
+    positive_threshold: float = 0.01
+
+
+class AugmentationRecipe(Section):
+    """How the crop window varies; the defaults are the paper's (section 4.1) on COCO.
+
+    Attributes:
+        scale: standard deviation and bound of the window's relative size.
+        rotation: standard deviation in degrees; bounded at twice that.
+        rotation_probability: how often the window turns at all.
+        flip_probability: how often the crop is mirrored.
+        half_body_probability: how often only the upper or lower body is shown, given more than 8 labelled joints.
+        shift: standard deviation of the window's centre, as a share of its size (0 in the paper).
+        brightness: bound of the relative change of brightness and contrast (0 in the paper).
+    """
+
+    scale: Probability = 0.35
+    rotation: Annotated[float, Field(ge=0, le=180)] = 45
+    rotation_probability: Probability = 0.6
+    flip_probability: Probability = 0.5
+    half_body_probability: Probability = 0.3
+    shift: Probability = 0.0
+    brightness: Probability = 0.0
+
+
+class OptimiserRecipe(Section):
+    """Adam (the paper) or AdamW; weight decay belongs to AdamW."""
+
+    kind: Literal["adam", "adamw"] = "adam"
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class ScheduleRecipe(Section):
+    """Length and learning rate.
+
+    Attributes:
+        epochs: passes over the training samples.
+        batch_size: samples a step.
+        kind: `steps` multiplies by `factor` at each milestone; `cosine` falls to zero.
+        milestones: epochs, for `steps`.
+        factor: multiplier at a milestone.
+        warmup_steps: steps over which the learning rate rises linearly from zero.
+        ema_decay: decay of the averaged weights that are evaluated and exported; none without.
+    """
+
+    epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    kind: Literal["steps", "cosine"] = "steps"
+    milestones: tuple[int, ...] = ()
+    factor: Positive = 0.1
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+
+class TrainingSource(Section):
+    """A COCO-format file of people to train on, relative to the data folder; each person occurs `repeat` times."""
+
+    annotations: Path
+    images: Path
+    repeat: Annotated[int, Field(ge=1)] = 1
+
+
+class ValidationSource(Section):
+    """A COCO-format file to validate on: `ap` is COCO AP on ground-truth boxes, `pck` is PCK@0.2."""
+
+    name: str
+    annotations: Path
+    images: Path
+    metric: Literal["ap", "pck"]
+
+
+class Recipe(Section):
+    """A training run, complete."""
+
+    name: str
+    seed: int = 0
+    network: NetworkRecipe
+    codec: CodecRecipe
+    loss: LossRecipe
+    augmentation: AugmentationRecipe = AugmentationRecipe()
+    optimiser: OptimiserRecipe = OptimiserRecipe()
+    schedule: ScheduleRecipe
+    training: Annotated[tuple[TrainingSource, ...], Field(min_length=1)]
+    validation: tuple[ValidationSource, ...] = ()
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file; its name is the recipe's unless `name` stands in it.
+
+    Raises:
+        RecipeError: no such file, not TOML, an unknown key, a value out of its range; all are named.
+    """
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe {path} is not valid TOML: {error}") from error
+    try:
+        return Recipe.model_validate({"name": path.stem} | content)
+    except ValidationError as error:
+        raise RecipeError(f"recipe {path}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+    return "; ".join(problems).replace("Extra inputs are not permitted", "unknown key")

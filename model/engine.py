@@ -1,0 +1,128 @@
+"""One epoch of training, and a network as a predictor."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from model.config import OptimiserRecipe, ScheduleRecipe
+from model.contract.arrays import FloatArray, ImageArray
+from model.data.dataset import Batch
+from model.evaluate import Predictor
+from model.losses import HeatmapLoss
+from model.networks.normalise import Normalise
+
+EMA_WARMUP = 10
+"""The averaging decay starts near 0 and nears its final value over about this many times 10 steps."""
+
+
+class DivergedError(RuntimeError):
+    """The loss is no longer finite."""
+
+
+class Step(NamedTuple):
+    """What one optimiser step reports: its number, the loss and the learning rate."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    samples: int
+
+
+class ServedNetwork(nn.Module):
+    """What a bundle's graph computes: uint8 RGB crops -> heatmaps, normalisation and activation inside."""
+
+    def __init__(self, network: nn.Module, loss: HeatmapLoss) -> None:
+        """Wrap a network trained with `loss`."""
+        super().__init__()
+        self.normalise, self.network, self.loss = Normalise(), network, loss
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 RGB -> (N, K, h, w) float32 heatmaps."""
+        return self.loss.heatmaps(self.network(self.normalise(crops)).float())
+
+
+class Averaged:
+    """Exponential moving average of a network's weights and batch-norm statistics."""
+
+    def __init__(self, network: nn.Module, average: nn.Module, decay: float) -> None:
+        """Average `network` into `average`, which starts as its copy."""
+        self.network, self.average, self.decay = network, average, decay
+        average.load_state_dict(network.state_dict())
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move towards the network after optimiser step `step`."""
+        decay = min(self.decay, (1 + step) / (EMA_WARMUP + step))
+        current = self.network.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(current[name], 1 - decay)
+            else:
+                value.copy_(current[name])
+
+
+def train_epoch(
+    network: nn.Module,
+    loss: HeatmapLoss,
+    optimiser: Optimizer,
+    batches: Iterable[Batch],
+    learning_rates: Iterator[float],
+    first_step: int,
+    *,
+    device: torch.device,
+    bf16: bool,
+    averaged: Averaged | None,
+) -> Iterator[Step]:
+    """Train on `batches`, yielding after every optimiser step.
+
+    Raises:
+        DivergedError: the loss is NaN or infinite; the step is not taken.
+    """
+    network.train()
+    normalise = Normalise().to(device)
+    for step, batch in enumerate(batches, first_step):
+        learning_rate = next(learning_rates)
+        crops, heatmaps, weights = (tensor.to(device, non_blocking=True) for tensor in batch)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+            logits = network(normalise(crops).contiguous(memory_format=torch.channels_last))
+        value = loss(logits, heatmaps, weights)
+        if not math.isfinite(float(value.detach())):
+            raise DivergedError(f"the loss is {float(value.detach())} at step {step}; lower the learning rate")
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        optimiser.step()
+        if averaged is not None:
+            averaged.update(step)
+        yield Step(step + 1, float(value.detach()), learning_rate, len(crops))
+
+
+def learning_rates(
+    optimiser: OptimiserRecipe, schedule: ScheduleRecipe, steps_per_epoch: int, first_step: int
+) -> Iterator[float]:
+    """The learning rate of every step from `first_step` on: warm-up, then steps or a cosine."""
+    total = steps_per_epoch * schedule.epochs
+    for step in range(first_step, total):
+        warmup = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
+        if schedule.kind == "cosine":
+            decay = 0.5 * (1 + math.cos(math.pi * step / total))
+        else:
+            decay = schedule.factor ** sum(step >= steps_per_epoch * epoch for epoch in schedule.milestones)
+        yield optimiser.learning_rate * warmup * decay
+
+
+def predictor(network: nn.Module, loss: HeatmapLoss, device: torch.device) -> Predictor:
+    """A network as evaluation calls it; it is switched to inference."""
+    served = ServedNetwork(network, loss).to(device).eval()
+
+    def predict(crops: ImageArray) -> FloatArray:
+        with torch.inference_mode():
+            return np.asarray(served(torch.from_numpy(crops).to(device)).cpu().numpy(), dtype=np.float32)
+
+    return predict

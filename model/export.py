@@ -1,0 +1,148 @@
+"""A finished run to a bundle: graph, int8 graph, measured accuracy, spec."""
+
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from safetensors.torch import load_file
+from torch import nn
+
+from model.build import build_loss, build_network
+from model.checkpoint import Progress, load_checkpoint
+from model.config import Recipe
+from model.contract.arrays import ImageArray
+from model.contract.crop import CropTransform
+from model.contract.spec import PoseSpec, Provenance, write_spec
+from model.data.dataset import DataError, Sample, read_image
+from model.data.sources import read_training_samples
+from model.engine import ServedNetwork
+from model.graph import Graph, as_stored, cpu_has_bf16, open_graph, quantize, trace, write_graph
+from model.networks.fasterpose import FasterPose
+from model.train import LAST, WEIGHTS
+from model.validation import Validation, draft_spec, read_validations
+
+GRAPH = "model.onnx"
+INT8_GRAPH = "model.int8.onnx"
+CALIBRATION_CROPS = 300
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a bundle is called and how it may be used.
+
+    Attributes:
+        name: the bundle's name.
+        version: its version.
+        licence: SPDX expression of the weights.
+        notes: free facts for the spec's `training`: data, their licences, initial weights, how it was run.
+    """
+
+    name: str
+    version: str
+    licence: str
+    notes: dict[str, str]
+
+
+def export_run(run: Path, data: Path, out: Path, identity: Identity, console: Console) -> PoseSpec:
+    """Write the bundle of a training run.
+
+    Args:
+        run: the run's output folder: its last checkpoint names the recipe, its weights are exported.
+        data: the folder that the recipe's paths are relative to, for calibration and measuring.
+        out: the bundle folder to write.
+        identity: name, version, licence and notes.
+        console: progress and figures go here.
+
+    Returns:
+        The spec that was written.
+
+    Raises:
+        CheckpointError, AnnotationError, DataError: an input is missing or broken.
+        ParityError: the graph does not compute what torch computes.
+    """
+    recipe, progress, _ = load_checkpoint(run / LAST)
+    served = as_stored(ServedNetwork(load_network(run / WEIGHTS, recipe), build_loss(recipe.loss)))
+    crops = calibration_crops(read_training_samples(data, recipe.training, draft_spec(recipe).skeleton), recipe)
+    out.mkdir(parents=True, exist_ok=True)
+    difference = write_graph(served, crops[:8], out / GRAPH, "heatmaps")
+    console.print(f"{GRAPH}: relative L2 difference to torch {difference:.1e}")
+    _write_int8(served, crops, out / INT8_GRAPH)
+    accuracy = measure(out, read_validations(data, recipe))
+    for precision, figures in accuracy.items():
+        console.print(f"{precision}: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    spec = replace(draft_spec(recipe), provenance=_provenance(recipe, progress, identity, accuracy))
+    write_spec(out, spec)
+    return spec
+
+
+def load_network(weights: Path, recipe: Recipe) -> FasterPose:
+    """The recipe's network with a run's weights.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not weights.is_file():
+        raise DataError(f"there are no weights {weights}; has the run finished an epoch?")
+    network = build_network(recipe)
+    network.load_state_dict(load_file(weights))
+    return network
+
+
+def calibration_crops(samples: list[Sample], recipe: Recipe) -> ImageArray:
+    """(N, H, W, 3) upright crops of training people, spread evenly over the set."""
+    size, padding = recipe.codec.input_size, recipe.codec.box_padding
+    chosen = samples[:: max(1, len(samples) // CALIBRATION_CROPS)][:CALIBRATION_CROPS]
+    crops = [
+        CropTransform.from_box(sample.person.box, size, padding).crop_image(read_image(sample.image_path))
+        for sample in chosen
+    ]
+    return np.stack(crops)
+
+
+def measure(folder: Path, validations: list[Validation]) -> dict[str, dict[str, float]]:
+    """Accuracy of a bundle's graphs on this CPU, precision -> figures.
+
+    The ten COCO figures carry no file name (own boxes, the recipe's first `ap` file); the others are `name/metric`.
+    bf16 is measured only where the CPU computes in it.
+    """
+    graphs = {"fp32": open_graph(folder / GRAPH), "int8": open_graph(folder / INT8_GRAPH)}
+    if cpu_has_bf16():
+        graphs["bf16"] = open_graph(folder / GRAPH, "bf16")
+    return {precision: _figures(graph, validations) for precision, graph in graphs.items()}
+
+
+def _figures(graph: Graph, validations: list[Validation]) -> dict[str, float]:
+    primary = next((v.source.name for v in validations if v.source.metric == "ap"), "")
+    figures = {name: value for validation in validations for name, value in validation.figures(graph).items()}
+    return {name.removeprefix(f"{primary}/"): round(value, 4) for name, value in figures.items()}
+
+
+def _write_int8(served: nn.Module, crops: ImageArray, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / GRAPH
+        trace(served, crops[:2], plain, "heatmaps")
+        quantize(plain, list(crops), path)
+
+
+def _provenance(
+    recipe: Recipe, progress: Progress, identity: Identity, accuracy: dict[str, dict[str, float]]
+) -> Provenance:
+    training = {
+        **identity.notes,
+        "recipe": recipe.model_dump(mode="json"),
+        "epochs": progress.epoch,
+        "steps": progress.step,
+        "hours": round(progress.seconds / 3600, 2),
+        "commit": _commit(),
+    }
+    return Provenance(
+        identity.name, identity.version, f"fasterpose-{recipe.network.trunk}", identity.licence, training, accuracy
+    )
+
+
+def _commit() -> str:
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return git.stdout.strip() or "unknown"

@@ -1,0 +1,187 @@
+"""ONNX graphs of bundles: writing one from torch, opening it, comparing both."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import onnx
+import openvino as ov
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
+
+from model.contract.arrays import FloatArray, ImageArray
+
+OPSET = 17
+PARITY_LIMIT = 1e-4
+SMALL_TENSOR = 64
+
+Graph = Callable[[ImageArray], FloatArray]
+"""(N, H, W, 3) uint8 RGB -> (N, ...) float32, the graph's output."""
+
+
+class ParityError(RuntimeError):
+    """The exported graph does not compute what torch computes."""
+
+
+def as_stored(module: nn.Module) -> nn.Module:
+    """A copy with batch norms folded into convolutions and parameters rounded to float16 and back.
+
+    Bundles store the folded weights in float16, so what is measured is what is stored.
+    """
+    folded = fuse(module.eval())
+    with torch.no_grad():
+        for parameter in folded.parameters():
+            parameter.copy_(parameter.half().float())
+    return folded
+
+
+def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: str) -> float:
+    """Write a served module as ONNX with a dynamic batch, its weights stored in float16, and compare it with torch.
+
+    Args:
+        module: in evaluation mode; (N, H, W, 3) uint8 RGB -> (N, ...) float32.
+        images: (N, H, W, 3) uint8 RGB to trace and compare with; N is at least 2, for a batch of 1 is specialised.
+        path: the ONNX file to write.
+        output_name: name of the graph's output.
+
+    Returns:
+        The relative L2 difference to torch.
+
+    Raises:
+        ParityError: the difference is above 1e-4.
+    """
+    trace(module, images, path, output_name)
+    graph = onnx.load(path)
+    store_weights_in_half(graph)
+    onnx.save(graph, path)
+    difference = relative_difference(open_graph(path)(images), run_torch(module, images))
+    if difference > PARITY_LIMIT:
+        raise ParityError(f"{path.name} differs from torch by a relative L2 of {difference:.1e} (> {PARITY_LIMIT})")
+    return difference
+
+
+def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str) -> None:
+    """Write a module as an ONNX file with a dynamic batch and float32 weights."""
+    batch = {0: "batch"}
+    with warnings.catch_warnings(), torch.inference_mode():
+        # It warns that the newer exporter, which would need onnxscript, supersedes this one, and that tracing fixes
+        # shapes as constants. The comparison with torch is the check.
+        warnings.simplefilter("ignore", Warning)
+        torch.onnx.export(
+            module,
+            (torch.from_numpy(images),),
+            path,
+            input_names=["images"],
+            output_names=[output_name],
+            dynamic_axes={"images": batch, output_name: batch},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def open_graph(path: Path, precision: str = "f32") -> Graph:
+    """An ONNX graph compiled by OpenVINO for the CPU, in the precision given to INFERENCE_PRECISION_HINT."""
+    core = cast("Any", ov.Core())
+    compiled = core.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": precision})
+
+    def infer(images: ImageArray) -> FloatArray:
+        return np.array(compiled([images])[0], dtype=np.float32)
+
+    return infer
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this CPU computes in bfloat16 by itself."""
+    return "BF16" in cast("Any", ov.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def run_torch(module: nn.Module, images: ImageArray) -> FloatArray:
+    """The module's output for (N, H, W, 3) uint8 RGB."""
+    with torch.inference_mode():
+        return np.asarray(cast("Tensor", module(torch.from_numpy(images))).numpy(), dtype=np.float32)
+
+
+def relative_difference(values: FloatArray, expected: FloatArray) -> float:
+    """Relative L2 difference of all numbers together."""
+    return float(np.linalg.norm(values - expected) / np.linalg.norm(expected))
+
+
+def store_weights_in_half(graph: onnx.ModelProto) -> None:
+    """Store large float32 weights as float16 behind a cast, in place; runtimes undo it when they load.
+
+    Lossless for weights that were rounded to float16 before.
+    """
+    casts: list[onnx.NodeProto] = []
+    for tensor in graph.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < SMALL_TENSOR:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    _replace_nodes(graph, [*casts, *graph.graph.node])
+
+
+def store_weights_in_int8(graph: onnx.ModelProto) -> None:
+    """Compute every QuantizeLinear of a constant once and store its result, in place: a quarter of the size."""
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    kept: list[onnx.NodeProto] = []
+    for node in graph.graph.node:
+        if node.op_type == "QuantizeLinear" and node.input[0] in constants:
+            stored = _quantised(node, [numpy_helper.to_array(constants[name]) for name in node.input])
+            graph.graph.initializer.append(numpy_helper.from_array(stored, node.output[0]))
+        else:
+            kept.append(node)
+    _replace_nodes(graph, kept)
+    used = {name for node in kept for name in node.input}
+    unused = [tensor for tensor in graph.graph.initializer if tensor.name not in used]
+    for tensor in unused:
+        graph.graph.initializer.remove(tensor)
+
+
+def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes: Sequence[str] = ()) -> None:
+    """Write an int8 graph by NNCF's post-training quantisation (MIXED preset).
+
+    Args:
+        plain: an ONNX graph with float32 weights, see `trace`.
+        images: calibration images, (H, W, 3) uint8 RGB of the graph's input size.
+        path: the ONNX file to write.
+        float_nodes: regular expressions of node names that stay in float.
+    """
+    import nncf  # type: ignore[import-untyped]  # noqa: PLC0415 - takes seconds to import
+
+    library = cast("Any", nncf)
+    quantised = library.quantize(
+        onnx.load(plain),
+        library.Dataset([image[None] for image in images], _as_input),
+        subset_size=len(images),
+        preset=library.QuantizationPreset.MIXED,
+        ignored_scope=library.IgnoredScope(patterns=list(float_nodes), validate=True),
+        # Without VNNI a sum of int8 products overflows 16 bits; half-range weights keep results alike on all CPUs.
+        advanced_parameters=library.AdvancedQuantizationParameters(overflow_fix=library.OverflowFix.ENABLE),
+    )
+    store_weights_in_int8(quantised)
+    store_weights_in_half(quantised)
+    onnx.save(quantised, path)
+
+
+def _as_input(image: ImageArray) -> dict[str, ImageArray]:
+    return {"images": image}
+
+
+def _quantised(node: onnx.NodeProto, inputs: list[np.ndarray]) -> np.ndarray:
+    values, scale, zero = inputs
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+    shape = [-1 if index == axis else 1 for index in range(values.ndim)] if scale.ndim else []
+    levels = np.rint(values / scale.reshape(shape)) + zero.reshape(shape).astype(np.float32)
+    limits = np.iinfo(zero.dtype)
+    return np.clip(levels, limits.min, limits.max).astype(zero.dtype)
+
+
+def _replace_nodes(graph: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    kept = list(nodes)
+    del graph.graph.node[:]
+    graph.graph.node.extend(kept)

@@ -1,0 +1,99 @@
+"""`fasterpose evaluate`: a bundle or a training run on any COCO-format file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from model.build import build_loss
+from model.checkpoint import load_checkpoint
+from model.contract.coco import PERSON_CATEGORY, CocoKeypoints, read_detections, read_keypoints
+from model.contract.crop import Box
+from model.contract.spec import SPEC_FILE, PoseSpec, load_pose_spec
+from model.data.dataset import DataError, ImageStore
+from model.data.sources import usable_samples
+from model.engine import predictor
+from model.evaluate import Predictor, coco_ap, pck, results_on_boxes, results_on_detections
+from model.export import GRAPH, INT8_GRAPH, load_network
+from model.graph import open_graph
+from model.train import LAST, WEIGHTS
+from model.validation import draft_spec
+
+IMAGE_BUDGET = 2**31
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured on what.
+
+    Attributes:
+        model: a bundle folder, or the output folder of a training run.
+        annotations: COCO keypoint annotation file.
+        images: folder of its photographs.
+        detections: COCO detections file, or None for the annotations' own boxes.
+        flip_test: average with the mirrored crop.
+        precision: the bundle's graph; a run is measured in torch fp32.
+    """
+
+    model: Path
+    annotations: Path
+    images: Path
+    detections: Path | None = None
+    flip_test: bool = False
+    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """COCO results entries and the figures made of them, each 0..1."""
+
+    results: list[dict[str, Any]]
+    figures: dict[str, float]
+
+
+def measure_model(task: Measurement) -> Measured:
+    """Estimate the people of an annotation file and score them.
+
+    Raises:
+        BundleError, CheckpointError, AnnotationError, DataError: an input is missing or broken, and which.
+    """
+    spec, predict = open_model(task.model, task.precision)
+    annotations = read_keypoints(task.annotations)
+    if task.detections is not None:
+        people = _detected_people(task.detections, annotations, task.images)
+        store = ImageStore((path for _, path, _, _ in people), IMAGE_BUDGET)
+        results = results_on_detections(predict, spec, store, people, flip_test=task.flip_test)
+        return Measured(results, coco_ap(task.annotations, results))
+    samples = usable_samples(annotations, task.images, spec.skeleton)
+    store = ImageStore((sample.image_path for sample in samples), IMAGE_BUDGET)
+    results = results_on_boxes(predict, spec, store, samples, flip_test=task.flip_test)
+    return Measured(results, coco_ap(task.annotations, results) | {"PCK@0.2": pck(samples, results)})
+
+
+def open_model(folder: Path, precision: Literal["fp32", "bf16", "int8"]) -> tuple[PoseSpec, Predictor]:
+    """The spec and the predictor of a bundle (OpenVINO) or of a training run (torch).
+
+    Raises:
+        BundleError, CheckpointError, DataError: the folder is neither, or cannot be used.
+    """
+    if (folder / SPEC_FILE).is_file():
+        graph = INT8_GRAPH if precision == "int8" else GRAPH
+        return load_pose_spec(folder), open_graph(folder / graph, "bf16" if precision == "bf16" else "f32")
+    if precision != "fp32":
+        raise DataError(f"{folder} is a training run, which is measured in fp32; export it to measure {precision}")
+    recipe, _, _ = load_checkpoint(folder / LAST)
+    network = load_network(folder / WEIGHTS, recipe)
+    return draft_spec(recipe), predictor(network, build_loss(recipe.loss), torch.device("cpu"))
+
+
+def _detected_people(path: Path, annotations: CocoKeypoints, folder: Path) -> list[tuple[int, Path, Box, float]]:
+    detections = read_detections(path)
+    unknown = next((d.image_id for d in detections if d.image_id not in annotations.images), None)
+    if unknown is not None:
+        raise DataError(f"{path}: image_id {unknown} is not among the images of {annotations.path}")
+    return [
+        (detection.image_id, folder / annotations.images[detection.image_id].file_name, detection.box, detection.score)
+        for detection in detections
+        if detection.category_id == PERSON_CATEGORY
+    ]
