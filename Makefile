@@ -1,0 +1,88 @@
+# Two commands for a start: `make serve` and `make test`. `make help` names the others.
+# Another interpreter: make serve PYTHON=/path/to/python3.11
+
+PYTHON ?= $(firstword $(shell for name in python3.11 python3 python; do $$name -c "" 2>/dev/null && echo $$name; done) python3.11)
+SERVER := .venv
+TRAIN := .venv-train
+CODE := model service tests
+
+# The tests of training, and those that compare training with serving, need torch; all others must run without it.
+TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help serve test test-server test-train lint format types benchmark size lock train-env clean
+
+help:  ## Name the targets
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+serve: $(SERVER)/.server  ## Install the CPU server and start it; settings: FASTERPOSE_HTTP_PORT=8080 make serve
+	@exec $(SERVER)/bin/fasterpose serve
+
+test: test-server test-train  ## Install what the tests need and run all of them
+
+test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
+	@echo "Server tests, in $(SERVER) (without torch)"
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS))
+
+test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
+	@echo "Model tests, in $(TRAIN) (with torch)"
+	@$(TRAIN)/bin/python -m pytest $(TORCH_TESTS)
+
+train-env: $(TRAIN)/.train  ## Install what training needs, about 7 GB
+
+lint: $(SERVER)/.dev  ## Check style with ruff
+	$(SERVER)/bin/ruff check $(CODE)
+	$(SERVER)/bin/ruff format --check $(CODE)
+
+format: $(SERVER)/.dev  ## Mend style with ruff
+	$(SERVER)/bin/ruff check --fix $(CODE)
+	$(SERVER)/bin/ruff format $(CODE)
+
+types: $(TRAIN)/.train  ## Check types with pyright
+	$(TRAIN)/bin/pyright --pythonpath $(TRAIN)/bin/python
+
+benchmark: $(TRAIN)/.train  ## Time the stages of a request, and the same networks in eager torch
+	$(TRAIN)/bin/fasterpose benchmark
+
+size: $(SERVER)/.dev  ## Print what the server's packages take on disk
+	@$(SERVER)/bin/python -m pytest -q -s tests/test_packaging.py -k megabytes
+
+lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev]'
+	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:  ## Remove the environments and what the tools left
+	rm -rf $(SERVER) $(TRAIN) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find model service tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define make_environment
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "FasterPose needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+		echo "Name another one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(1)/bin/pip || $(PYTHON) -m venv $(1)
+endef
+
+$(SERVER)/.server: pyproject.toml constraints.txt
+	@echo "Installing the CPU server into $(SERVER): about half a gigabyte, once"
+	$(call make_environment,$(SERVER))
+	$(SERVER)/bin/pip install -c constraints.txt -e .
+	@touch $@
+
+$(SERVER)/.dev: $(SERVER)/.server
+	@echo "Installing the test tools into $(SERVER), once"
+	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The headless OpenCV goes last: its files must win in the folder that it shares with opencv-python (see pyproject.toml).
+$(TRAIN)/.train: pyproject.toml constraints.txt
+	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
+	$(call make_environment,$(TRAIN))
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev]'
+	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
+	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
+	@touch $@

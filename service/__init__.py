@@ -1,0 +1,1 @@
+"""The FasterPose server: a photograph in, people with COCO keypoints out."""

@@ -1,0 +1,160 @@
+"""`fasterpose benchmark`: what each stage of one 720p photograph costs, served and in eager torch side by side."""
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from model.contract.arrays import FloatArray, ImageArray
+from model.contract.crop import Box
+from model.contract.image import decode_image
+from service.engine import load_pipeline
+from service.jobs import STAGES, ImageJob, PoseOptions
+from service.overlay import encode_image
+from service.pipeline import Pipeline
+from service.settings import ServiceSettings
+
+WIDTH, HEIGHT = 1280, 720
+CROWD = (1, 5)
+WARM_UP = 3
+
+
+class EagerNetworks(Protocol):
+    """The same two networks as a script would run them: eager torch, float32."""
+
+    def detect(self, images: ImageArray) -> FloatArray:
+        """(N, H, W, 3) uint8 RGB letterboxed images -> (N, M, 5) boxes and scores."""
+        ...
+
+    def estimate(self, crops: ImageArray) -> FloatArray:
+        """(N, H, W, 3) uint8 RGB crops -> (N, K, h, w) heatmaps."""
+        ...
+
+
+@dataclass(frozen=True)
+class StageTimes:
+    """Medians over the rounds, milliseconds.
+
+    Attributes:
+        people: people in the photograph.
+        found: people that were found in it.
+        served: stage -> time in the server's pipeline, with `total`.
+        eager: `detect` and `estimate` in eager torch; empty without the train extra.
+    """
+
+    people: int
+    found: int
+    served: dict[str, float]
+    eager: dict[str, float]
+
+
+def run_benchmark(settings: ServiceSettings, rounds: int, eager: EagerNetworks | None) -> int:
+    """Measure and print.
+
+    Args:
+        settings: which networks, and how they run.
+        rounds: measured rounds; in each, served and eager run one after the other.
+        eager: the networks in eager torch, or None without the train extra.
+
+    Returns:
+        The exit code, 0.
+    """
+    pipeline = load_pipeline(settings)
+    try:
+        times = [asyncio.run(_measure(pipeline, people, rounds, eager)) for people in CROWD]
+    finally:
+        pipeline.close()
+    Console(file=sys.stdout).print(_table(pipeline, times, rounds))
+    if eager is None:
+        sys.stdout.write("For eager torch side by side: pip install 'fasterpose[train]'\n")
+    return 0
+
+
+def crowd_photograph(people: int) -> bytes:
+    """A 1280x720 JPEG with `people` portraits side by side, made of the packaged sample photographs."""
+    samples = Path(str(resources.files("service"))) / "static" / "samples"
+    portraits = [decode_image((samples / name).read_bytes()) for name in ("astronaut.jpg", "grace_hopper.jpg")]
+    canvas = np.full((HEIGHT, WIDTH, 3), 200, dtype=np.uint8)
+    width = WIDTH // people
+    for place in range(people):
+        portrait = portraits[place % len(portraits)]
+        scale = min(width / portrait.shape[1], HEIGHT / portrait.shape[0])
+        resized = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        top = HEIGHT - resized.shape[0]
+        left = place * width + (width - resized.shape[1]) // 2
+        canvas[top:, left : left + resized.shape[1]] = resized
+    return encode_image(canvas, "image/jpeg")
+
+
+async def _measure(pipeline: Pipeline, people: int, rounds: int, eager: EagerNetworks | None) -> StageTimes:
+    photograph = crowd_photograph(people)
+    found: list[Box] = []
+    served: list[dict[str, float]] = []
+    in_torch: list[dict[str, float]] = []
+    for _ in range(WARM_UP + rounds):
+        began = time.perf_counter()
+        result = await pipeline.run(ImageJob(photograph), PoseOptions())
+        served.append(result.seconds | {"total": time.perf_counter() - began})
+        found = [person.box for person in result.people]
+        if eager is not None:
+            in_torch.append(_run_eager(eager, pipeline, photograph, found))
+    return StageTimes(people, len(found), _medians(served), _medians(in_torch))
+
+
+def _run_eager(eager: EagerNetworks, pipeline: Pipeline, photograph: bytes, boxes: list[Box]) -> dict[str, float]:
+    image = decode_image(photograph)
+    _, fitted = pipeline.detector.letterbox(image)
+    seconds = {"detect": _seconds(lambda: eager.detect(fitted[None]))}
+    if boxes:
+        _, crops = pipeline.estimator.crop(image, boxes)
+        seconds["estimate"] = _seconds(lambda: eager.estimate(crops))
+    return seconds
+
+
+def _seconds(job: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    job()
+    return time.perf_counter() - began
+
+
+def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Stage -> median in milliseconds, the warm-up left out."""
+    measured = rounds[WARM_UP:]
+    return {stage: 1000 * statistics.median(times[stage] for times in measured) for stage in (measured or [{}])[0]}
+
+
+def _table(pipeline: Pipeline, times: list[StageTimes], rounds: int) -> Table:
+    models = (pipeline.detector.model, pipeline.estimator.model)
+    table = Table(title=f"{WIDTH}x{HEIGHT} JPEG, medians of {rounds} rounds, ms; " + ", ".join(map(_describe, models)))
+    table.add_column("stage")
+    for column in times:
+        table.add_column(f"{column.people} people ({column.found} found)", justify="right")
+    for stage in (*STAGES, "total"):
+        table.add_row(stage, *(f"{column.served[stage]:.1f}" for column in times))
+    if times[0].eager:
+        for stage in ("detect", "estimate"):
+            table.add_row(f"eager torch: {stage}", *(_eager_cell(column, stage) for column in times))
+        table.add_row("eager / served, both networks", *(f"{_ratio(column):.1f}x" for column in times))
+    return table
+
+
+def _eager_cell(times: StageTimes, stage: str) -> str:
+    return f"{times.eager[stage]:.1f}" if stage in times.eager else "-"
+
+
+def _ratio(times: StageTimes) -> float:
+    return sum(times.eager.values()) / sum(times.served[stage] for stage in times.eager)
+
+
+def _describe(model: object) -> str:
+    return str(model)

@@ -1,0 +1,184 @@
+"""The command `fasterpose`."""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from typer.models import OptionInfo
+
+from model.contract.spec import BundleError
+from service.errors import ServiceError
+from service.runtime.base import RuntimeUnavailableError
+from service.settings import ServiceSettings, SettingsError, load_settings
+from service.zoo import describe_zoo
+
+USAGE_ERROR = 2
+
+app = typer.Typer(
+    help="Human pose as a service: a photograph in, COCO keypoints out.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def setting(name: str) -> OptionInfo:
+    """A flag for a setting; its help and its default come from the setting itself."""
+    field = ServiceSettings.model_fields[name]
+    text = f"{field.description}  [default: {field.default}]"  # the flag's own default is None: not given
+    return cast(OptionInfo, typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=False))
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(help="TOML file with settings.", envvar="FASTERPOSE_CONFIG", show_default=False),
+]
+Model = Annotated[str | None, setting("model")]
+DetectorName = Annotated[str | None, setting("detector")]
+RuntimeName = Annotated[str | None, setting("runtime")]
+PrecisionName = Annotated[str | None, setting("precision")]
+Device = Annotated[str | None, setting("device")]
+ThreadCount = Annotated[int | None, setting("threads")]
+
+
+@app.command()
+def serve(
+    *,
+    config: Config = None,
+    host: Annotated[str | None, setting("host")] = None,
+    http_port: Annotated[int | None, setting("http_port")] = None,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+    log_format: Annotated[str | None, setting("log_format")] = None,
+    max_body_bytes: Annotated[int | None, setting("max_body_bytes")] = None,
+    max_pixels: Annotated[int | None, setting("max_pixels")] = None,
+    max_images: Annotated[int | None, setting("max_images")] = None,
+    max_boxes: Annotated[int | None, setting("max_boxes")] = None,
+    max_in_flight: Annotated[int | None, setting("max_in_flight")] = None,
+    timeout_ms: Annotated[int | None, setting("timeout_ms")] = None,
+    drain_s: Annotated[int | None, setting("drain_s")] = None,
+) -> None:
+    """Start the server. A flag wins over FASTERPOSE_<NAME>, that over --config, that over the default."""
+    from service.serve import serve as run_server  # noqa: PLC0415 - `--help` must not wait for the runtime
+
+    settings = _settings(
+        config,
+        host=host,
+        http_port=http_port,
+        model=model,
+        detector=detector,
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        threads=threads,
+        log_format=log_format,
+        max_body_bytes=max_body_bytes,
+        max_pixels=max_pixels,
+        max_images=max_images,
+        max_boxes=max_boxes,
+        max_in_flight=max_in_flight,
+        timeout_ms=timeout_ms,
+        drain_s=drain_s,
+    )
+    raise typer.Exit(run_server(settings))
+
+
+@app.command()
+def predict(
+    *,
+    photos: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the overlays and results.json; made if it is not there.")],
+    config: Config = None,
+    person_threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop people whose box score is lower.")] = 0.3,
+    keypoint_threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Keypoints above it are drawn and count for a person's score.")
+    ] = 0.2,
+    max_persons: Annotated[int, typer.Option(min=1, help="Keep the highest-scoring people of an image.")] = 100,
+    flip_test: Annotated[bool, typer.Option("--flip-test", help="Average with the mirrored crop.")] = False,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+) -> None:
+    """Find people in photographs: OUT/<name>.jpg with skeletons, OUT/results.json (COCO), OUT/images.json (ids).
+
+    Exit code 1 if a file could not be answered; the others are still written.
+    """
+    from service.jobs import PoseOptions  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.predict import predict_files  # noqa: PLC0415
+
+    settings = _settings(
+        config,
+        model=model,
+        detector=detector,
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        threads=threads,
+    )
+    options = PoseOptions(
+        person_threshold=person_threshold,
+        keypoint_threshold=keypoint_threshold,
+        max_persons=max_persons,
+        flip_test=flip_test,
+    )
+    raise typer.Exit(predict_files(photos, out, options, settings))
+
+
+@app.command()
+def models() -> None:
+    """List the embedded model bundles."""
+    typer.echo(describe_zoo())
+
+
+def _forward(context: typer.Context) -> None:
+    """Hand a command and its arguments to `model.cli`, which needs the train extra."""
+    try:
+        training = importlib.import_module("model.cli")
+    except ModuleNotFoundError as error:
+        typer.echo(
+            f"fasterpose {context.info_name} needs {error.name}; install it with: pip install 'fasterpose[train]'",
+            err=True,
+        )
+        raise typer.Exit(USAGE_ERROR) from error
+    training.main([str(context.info_name), *context.args])
+
+
+for name, text in (
+    ("train", "Train a pose network by a recipe."),
+    ("evaluate", "Measure a pose network's AP on a COCO annotation file."),
+    ("export", "Write a trained network as a bundle."),
+):
+    app.command(
+        name,
+        help=f"{text} Needs the train extra.",
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(_forward)
+
+
+def _settings(config: Path | None, **flags: object) -> ServiceSettings:
+    return load_settings(flags, config, os.environ)
+
+
+def main() -> None:
+    """Run the command; an error that the user can act on is one line and exit code 2."""
+    try:
+        app()
+    except (SettingsError, BundleError, RuntimeUnavailableError, ServiceError) as error:
+        typer.echo(f"fasterpose: {error}", err=True)
+        sys.exit(USAGE_ERROR)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Routes for operators: models, health, metrics, and the Open Inference Protocol's names for them."""
+
+from fastapi import APIRouter, Request, Response
+
+from model.contract.spec import DetectorSpec, PoseSpec
+from service.bundles import LoadedModel
+from service.errors import NotFoundError, UnavailableError
+from service.pipeline import Pipeline
+from service.schemas import Health, InputSize, ModelList, ModelMetadata, ModelOut, Tensor
+from service.state import Service
+
+router = APIRouter()
+
+
+@router.get("/v1/models", tags=["models"], summary="The loaded networks")
+async def list_models(request: Request) -> ModelList:
+    """The detector and the pose estimator: version, hash, precision, keypoints, licence, measured accuracy."""
+    pipeline = _service(request).pipeline
+    return ModelList(models=[describe_detector(pipeline.detector.model), describe_pose(pipeline.estimator.model)])
+
+
+@router.get("/v1/models/{name}", tags=["models"], summary="One loaded network")
+async def show_model(request: Request, name: str) -> ModelOut:
+    """One network, by its bundle's name."""
+    models = (await list_models(request)).models
+    for model in models:
+        if model.name == name:
+            return model
+    raise NotFoundError(f"No model is called {name!r}; loaded are: {', '.join(model.name for model in models)}.")
+
+
+@router.get("/healthz", tags=["operations"], summary="Live?")
+@router.get("/v2/health/live", tags=["operations"], summary="Live? (Open Inference Protocol)")
+async def live() -> Health:
+    """The process answers."""
+    return Health(status="live")
+
+
+@router.get("/readyz", tags=["operations"], summary="Ready?")
+@router.get("/v2/health/ready", tags=["operations"], summary="Ready? (Open Inference Protocol)")
+async def ready(request: Request) -> Health:
+    """The models are loaded and warmed up, and the server is not shutting down."""
+    status = _service(request).status
+    if status != "ready":
+        raise UnavailableError(f"The server is {status}.")
+    return Health(status=status)
+
+
+@router.get("/v2/models/{name}", tags=["operations"], summary="Tensors of a network (Open Inference Protocol)")
+async def model_metadata(request: Request, name: str) -> ModelMetadata:
+    """A network's version, platform, input and output."""
+    pipeline = _service(request).pipeline
+    model = await show_model(request, name)
+    size = model.input_size
+    return ModelMetadata(
+        name=model.name,
+        versions=[model.version],
+        platform=model.runtime,
+        inputs=[Tensor(name="images", datatype="UINT8", shape=[-1, size.height, size.width, 3])],
+        outputs=[_output(pipeline, model)],
+    )
+
+
+@router.get("/metrics", tags=["operations"], summary="Prometheus metrics")
+async def metrics(request: Request) -> Response:
+    """Counters and histograms in Prometheus' text form."""
+    text = _service(request).metrics.exposition()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def describe_pose(model: LoadedModel[PoseSpec]) -> ModelOut:
+    """A pose network's entry in the list of models."""
+    skeleton = model.spec.skeleton
+    entry = _describe(model)
+    return entry.model_copy(update={"keypoint_names": list(skeleton.keypoint_names), "skeleton": list(skeleton.edges)})
+
+
+def describe_detector(model: LoadedModel[DetectorSpec]) -> ModelOut:
+    """A detector's entry in the list of models."""
+    return _describe(model)
+
+
+def _describe(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec]) -> ModelOut:
+    provenance, runtime = model.spec.provenance, model.runtime
+    width, height = model.spec.input_size
+    return ModelOut(
+        name=provenance.name,
+        task="pose" if isinstance(model.spec, PoseSpec) else "detector",
+        version=provenance.version,
+        architecture=provenance.architecture,
+        sha256=model.sha256,
+        input_size=InputSize(width=width, height=height),
+        runtime=runtime.name,
+        device=runtime.device,
+        precision=runtime.precision,
+        keypoint_names=[],
+        skeleton=[],
+        licence=provenance.licence,
+        accuracy=provenance.accuracy,
+    )
+
+
+def _output(pipeline: Pipeline, model: ModelOut) -> Tensor:
+    if model.task == "detector":
+        return Tensor(name="boxes_scores", datatype="FP32", shape=[-1, -1, 5])
+    width, height = pipeline.estimator.spec.codec.heatmap_size
+    return Tensor(name="heatmaps", datatype="FP32", shape=[-1, len(model.keypoint_names), height, width])
+
+
+def _service(request: Request) -> Service:
+    return request.app.state.service

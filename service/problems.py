@@ -1,0 +1,45 @@
+"""One place where errors become responses: `application/problem+json`, for our errors and the framework's."""
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from service.errors import InternalError, InvalidOptionError, ServiceError, from_http_status
+from service.schemas import describe_location
+from service.state import Service
+
+REJECTIONS = {413, 429, 503, 504}
+"""Statuses that say: not now, or not so much."""
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Let every expected error come out as a problem; `RequestMiddleware` sees to the unexpected ones."""
+
+    async def service_error(request: Request, error: Exception) -> Response:
+        return problem_response(request, error if isinstance(error, ServiceError) else InternalError())
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
+        response = problem_response(request, from_http_status(status, detail))
+        response.headers.update(getattr(error, "headers", None) or {})  # `Allow` of a 405
+        return response
+
+    async def validation_error(request: Request, error: Exception) -> Response:
+        first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": ""}
+        return problem_response(
+            request, InvalidOptionError(f"{describe_location(tuple(first['loc']))}: {first['msg']}")
+        )
+
+    app.add_exception_handler(ServiceError, service_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, validation_error)
+
+
+def problem_response(request: Request, error: ServiceError) -> Response:
+    """An error as a response."""
+    service: Service = request.app.state.service
+    if error.status in REJECTIONS:
+        service.metrics.count_rejected(error.slug)
+    body = orjson.dumps(error.problem() | {"request_id": request.state.request_id})
+    return Response(body, error.status, dict(error.headers), "application/problem+json")

@@ -1,0 +1,66 @@
+"""OpenVINO, the CPU runtime, with its precision pinned."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import openvino as ov
+
+from model.contract.arrays import FloatArray, ImageArray
+from model.contract.crop import Size
+from service.runtime.base import Precision, RuntimeUnavailableError
+
+
+class OpenVinoRuntime:
+    """One compiled graph with one infer request.
+
+    Attributes:
+        name: `openvino`.
+        device: the device, in lower case.
+        precision: the precision the graph runs in.
+        input_size: (width, height) of the graph's input in pixels.
+    """
+
+    name = "openvino"
+
+    def __init__(self, graph: Path, precision: Precision, device: str, threads: int) -> None:
+        """Compile a graph.
+
+        Args:
+            graph: the graph file; a quantised one for `int8`.
+            precision: what the arithmetic is pinned to. OpenVINO would else choose by the host, and results with it.
+            device: an OpenVINO device, for example `cpu`.
+            threads: threads that compute; 0 leaves the number to OpenVINO: one per core.
+
+        Raises:
+            RuntimeUnavailableError: no such device, or it has no bf16.
+        """
+        core = ov.Core()
+        self.device = _check_device(core, device)
+        self.precision: Precision = precision
+        if precision == "bf16" and not supports_bf16(device):
+            raise RuntimeUnavailableError(f"{device} does not compute in bf16; choose --precision fp32, int8 or auto")
+        config = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            config["INFERENCE_NUM_THREADS"] = str(threads)
+        compiled = cast(Any, core).compile_model(str(graph), device.upper(), config)
+        shape = compiled.input(0).partial_shape  # (N, height, width, 3)
+        self.input_size: Size = (shape[2].get_length(), shape[1].get_length())
+        self._request: Any = compiled.create_infer_request()
+
+    def infer(self, batch: ImageArray) -> FloatArray:
+        """(N, height, width, 3) uint8 RGB -> (N, ...) float32."""
+        output = self._request.infer([batch], share_inputs=True)[0]
+        return np.array(output, dtype=np.float32)  # a copy: the request writes into its output again
+
+
+def supports_bf16(device: str) -> bool:
+    """Whether the device has bf16 arithmetic of its own."""
+    return "BF16" in cast(Any, ov.Core()).get_property(device.upper(), "OPTIMIZATION_CAPABILITIES")
+
+
+def _check_device(core: ov.Core, device: str) -> str:
+    available = [name.lower() for name in core.available_devices]
+    if device.lower() not in available:
+        raise RuntimeUnavailableError(f"OpenVINO finds no device {device!r} here; it finds: {', '.join(available)}")
+    return device.lower()

@@ -1,0 +1,131 @@
+"""The settings of the service and where they come from.
+
+A flag wins over the environment (FASTERPOSE_<NAME>), the environment over the TOML file of `--config`,
+and that over the default. Unknown keys are errors.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+ENV_PREFIX = "FASTERPOSE_"
+NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_SHARED"}
+"""The name of the TOML file itself, and a switch of the tests."""
+
+LONGEST_TIMEOUT_MS = 3_600_000
+
+RuntimeChoice = Literal["auto", "openvino"]
+PrecisionChoice = Literal["auto", "fp32", "bf16", "int8"]
+LogFormat = Literal["text", "json"]
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it and what to write instead."""
+
+
+class ServiceSettings(BaseSettings):
+    """All settings of the service; preprocessing is not among them, the bundle's spec decides it."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 lets other machines in.")
+    http_port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 takes a free one.")
+    model: str = Field(default="fasterpose-r18", description="Pose bundle: name of an embedded one, or a folder.")
+    detector: str = Field(
+        default="person-detector", description="Detector bundle: name of an embedded one, or a folder."
+    )
+    runtime: LONGEST_TIMEOUT_MS = 3_600_000
+
+RuntimeChoice = Field(default="auto", description="What runs the networks: auto or openvino.")
+    precision: PrecisionChoice = Field(
+        default="auto",
+        description="auto, fp32, bf16 or int8; auto is the fastest whose measured AP is within 0.5 points of fp32's.",
+    )
+    device: str = Field(default="cpu", description="Device of the runtime, for example cpu.")
+    threads: int = Field(default=0, ge=0, description="Threads that compute a network; 0: one per core.")
+    log_format: LogFormat = Field(default="text", description="Form of the log lines: text or json.")
+    max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
+    max_pixels: int = Field(default=64_000_000, gt=0, description="Largest image, pixels.")
+    max_images: int = Field(default=32, gt=0, description="Most images in one request.")
+    max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")
+    max_in_flight: int = Field(default=256, gt=0, description="Most requests in flight; more are answered 429.")
+    timeout_ms: int = Field(default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms.")
+    drain_s: int = Field(default=30, ge=0, description="Time that requests in flight get to finish after SIGTERM, s.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, TOML file; no .env and no secrets folder."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(flags: Mapping[str, object], config: Path | None, environment: Mapping[str, str]) -> ServiceSettings:
+    """The settings from all sources.
+
+    Args:
+        flags: what the command line gave; a value of None was not given.
+        config: the TOML file, if any.
+        environment: the process environment, looked through for unknown names.
+
+    Raises:
+        SettingsError: a file that cannot be read, an unknown key, a wrong value.
+    """
+    _check_environment(environment)
+    _check_file(config)
+
+    class FileSettings(ServiceSettings):
+        model_config = SettingsConfigDict(toml_file=config)
+
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return FileSettings(**given)
+    except ValidationError as error:
+        raise SettingsError(_describe(error)) from error
+
+
+def _check_environment(environment: Mapping[str, str]) -> None:
+    for name in environment:
+        upper = name.upper()
+        if upper.startswith(ENV_PREFIX) and upper not in NOT_SETTINGS:
+            _check_key(upper.removeprefix(ENV_PREFIX).lower(), name, ENV_PREFIX)
+
+
+def _check_file(config: Path | None) -> None:
+    if config is None:
+        return
+    try:
+        content = tomllib.loads(config.read_text())
+    except OSError as error:
+        raise SettingsError(f"the settings file {config} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {config} is not valid TOML: {error}") from error
+    for key in content:
+        _check_key(key, f"{key} in {config}", "")
+
+
+def _check_key(key: str, shown: str, prefix: str) -> None:
+    known = list(ServiceSettings.model_fields)
+    if key in known:
+        return
+    near = difflib.get_close_matches(key, known, n=1)
+    names = near or known
+    written = ", ".join(f"{prefix}{name.upper()}" if prefix else name for name in names)
+    raise SettingsError(f"{shown} is not a setting; {'did you mean' if near else 'the settings are'} {written}")
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    flag = f"--{name.replace('_', '-')}, {ENV_PREFIX}{name.upper()} or {name} in the settings file"
+    return f"setting {name} is {first['input']!r}: {first['msg']} (set by {flag})"
