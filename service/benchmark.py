@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from rich.table import Table
 from model.contract.arrays import FloatArray, ImageArray
 from model.contract.crop import Box
 from model.contract.image import decode_image
+from service.bundles import LoadedModel
 from service.engine import load_pipeline
 from service.jobs import STAGES, ImageJob, PoseOptions
 from service.overlay import encode_image
@@ -134,8 +135,8 @@ def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _table(pipeline: Pipeline, times: list[StageTimes], rounds: int) -> Table:
-    models = (pipeline.detector.model, pipeline.estimator.model)
-    table = Table(title=f"{WIDTH}x{HEIGHT} JPEG, medians of {rounds} rounds, ms; " + ", ".join(map(_describe, models)))
+    networks = f"{_describe(pipeline.detector.model)}, {_describe(pipeline.estimator.model)}"
+    table = Table(title=f"{WIDTH}x{HEIGHT} JPEG, medians of {rounds} rounds, ms; {networks}")
     table.add_column("stage")
     for column in times:
         table.add_column(f"{column.people} people ({column.found} found)", justify="right")
@@ -156,5 +157,6 @@ def _ratio(times: StageTimes) -> float:
     return sum(times.eager.values()) / sum(times.served[stage] for stage in times.eager)
 
 
-def _describe(model: object) -> str:
-    return str(model)
+def _describe(model: LoadedModel[Any]) -> str:
+    width, height = model.spec.input_size
+    return f"{model.spec.provenance.name} {width}x{height} {model.runtime.name} {model.runtime.precision}"

@@ -4,16 +4,19 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from typer.models import OptionInfo
 
-from model.contract.spec import BundleError
+from model.contract.spec import BundleError, load_pose_spec
 from service.errors import ServiceError
 from service.runtime.base import RuntimeUnavailableError
 from service.settings import ServiceSettings, SettingsError, load_settings
-from service.zoo import describe_zoo
+from service.zoo import describe_zoo, find_bundle
+
+if TYPE_CHECKING:
+    from service.benchmark import EagerNetworks
 
 USAGE_ERROR = 2
 
@@ -139,6 +142,45 @@ def predict(
 def models() -> None:
     """List the embedded model bundles."""
     typer.echo(describe_zoo())
+
+
+@app.command()
+def benchmark(
+    rounds: Annotated[int, typer.Option(min=1, help="Measured rounds; the medians are printed.")] = 20,
+    config: Config = None,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+) -> None:
+    """Time the stages of one 720p photograph with 1 and with 5 people, and the networks in eager torch beside them.
+
+    Eager torch needs the train extra; without it only the served path is timed.
+    """
+    from service.benchmark import run_benchmark  # noqa: PLC0415 - `--help` must not wait for the runtime
+
+    settings = _settings(
+        config,
+        model=model,
+        detector=detector,
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        threads=threads,
+    )
+    raise typer.Exit(run_benchmark(settings, rounds, _eager_networks(settings)))
+
+
+def _eager_networks(settings: ServiceSettings) -> "EagerNetworks | None":
+    """The bundles' networks in eager torch, or None without the train extra."""
+    try:
+        eager = importlib.import_module("model.eager")
+    except ModuleNotFoundError:
+        return None
+    pose = load_pose_spec(find_bundle(settings.model))
+    return eager.EagerNetworks(pose, find_bundle(settings.detector) / "model.safetensors", settings.threads)
 
 
 def _forward(context: typer.Context) -> None:

@@ -1,19 +1,10 @@
 """The person detector: image -> letterbox -> network -> boxes of people."""
 
-import numpy as np
-from cv2 import dnn
-
-from model.contract.arrays import DoubleArray, FloatArray, ImageArray
-from model.contract.crop import Box
+from model.contract.arrays import FloatArray, ImageArray
+from model.contract.detections import ScoredBox, read_people
 from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec
 from service.bundles import LoadedModel
-
-SMALLEST_SIDE = 1.0
-"""Pixels: a box that clipping left thinner than this shows nobody."""
-
-ScoredBox = tuple[Box, float]
-"""A box in image pixels and its score in [0, 1]."""
 
 
 class Detector:
@@ -34,29 +25,5 @@ class Detector:
         return self.model.runtime.infer(fitted[None])[0]
 
     def people(self, rows: FloatArray, letterbox: Letterbox, threshold: float, most: int) -> list[ScoredBox]:
-        """The network's rows -> boxes in image pixels, highest score first.
-
-        Args:
-            rows: (M, 5) as from `infer`.
-            letterbox: the map of this image.
-            threshold: people with a lower score are dropped; the spec's floor holds below it.
-            most: keep this many.
-        """
-        rows = rows[rows[:, 4] >= max(threshold, self.spec.score_floor)]
-        rows = rows[np.argsort(-rows[:, 4], kind="stable")]
-        if self.spec.needs_nms:
-            rows = _suppress_overlaps(rows, self.spec.nms_iou)
-        boxes = letterbox.boxes_to_image(rows[:, :4].astype(np.float64))
-        visible = np.all(boxes[:, 2:] >= SMALLEST_SIDE, axis=1)
-        return [(_as_box(box), float(row[4])) for box, row in zip(boxes[visible], rows[visible], strict=True)][:most]
-
-
-def _suppress_overlaps(rows: FloatArray, iou: float) -> FloatArray:
-    corners_sizes = np.concatenate([rows[:, :2], rows[:, 2:4] - rows[:, :2]], axis=1)
-    kept = dnn.NMSBoxes(corners_sizes.tolist(), rows[:, 4].tolist(), 0.0, iou)
-    return rows[np.asarray(kept, dtype=np.int64).reshape(-1)]
-
-
-def _as_box(values: DoubleArray) -> Box:
-    x, y, width, height = (float(value) for value in values)
-    return x, y, width, height
+        """The network's (M, 5) rows -> people, highest score first; see `model.contract.detections.read_people`."""
+        return read_people(self.spec, rows, letterbox, threshold, most)

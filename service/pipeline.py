@@ -8,11 +8,11 @@ import numpy as np
 
 from model.contract.arrays import FloatArray, ImageArray
 from model.contract.coco import PersonPose, order_by_score
-from model.contract.crop import Box, CropTransform, CropWindow
+from model.contract.crop import Box, CropTransform
+from model.contract.detections import ScoredBox
 from model.contract.image import ImageError, ImageLimits, decode_image
-from model.contract.poses import poses_from_heatmaps
-from model.contract.scoring import oks_nms
-from service.detector import Detector, ScoredBox
+from model.contract.poses import poses_from_heatmaps, without_repeats
+from service.detector import Detector
 from service.errors import InvalidOptionError, from_image_error
 from service.estimator import Estimator
 from service.jobs import ImageJob, ImageResult, PoseOptions
@@ -53,7 +53,7 @@ class Pipeline:
             people = await self._find_people(image, job, options, clock)
             poses = await self._estimate(image, people, options, clock) if people else []
         if job.boxes is None and options.detect:
-            poses = self._without_repeats(poses)
+            poses = without_repeats(poses, self.estimator.spec)
         height, width = image.shape[:2]
         pixels = image if keep_pixels else None
         return ImageResult(job.image_id, width, height, order_by_score(poses), clock.seconds, pixels)
@@ -82,9 +82,9 @@ class Pipeline:
         height, width = image.shape[:2]
         if job.boxes is not None:
             _check_boxes(job.boxes, job.boxes_location, width, height)
-            return [(box, 1.0) for box in job.boxes]
+            return [ScoredBox(box, 1.0) for box in job.boxes]
         if not options.detect:
-            return [((0.0, 0.0, float(width), float(height)), 1.0)]
+            return [ScoredBox((0.0, 0.0, float(width), float(height)), 1.0)]
         letterbox, fitted = await clock.run("detect", self._pixel_threads, lambda: self.detector.letterbox(image))
         rows = await clock.run("detect", self._detector_thread, lambda: self.detector.infer(fitted))
         return self.detector.people(rows, letterbox, options.person_threshold, options.max_persons)
@@ -107,21 +107,6 @@ class Pipeline:
         boxes, scores = [box for box, _ in people], [score for _, score in people]
         codec = self.estimator.spec.codec
         return poses_from_heatmaps(codec, heatmaps, transforms, boxes, scores, options.keypoint_threshold)
-
-    def _without_repeats(self, poses: list[PersonPose]) -> list[PersonPose]:
-        """Detections whose poses lie on one person (SimpleBaseline's OKS-NMS): only the best is kept."""
-        if len(poses) < 2:
-            return poses
-        spec = self.estimator.spec
-        points = np.stack([pose.keypoints for pose in poses])
-        scores = np.array([pose.score for pose in poses])
-        areas = np.array([_window_area(pose.box, spec.input_size, spec.box_padding) for pose in poses])
-        return [poses[i] for i in oks_nms(points, scores, areas, spec.skeleton.sigmas)]
-
-
-def _window_area(box: Box, input_size: tuple[int, int], padding: float) -> float:
-    window = CropWindow.around(box, input_size[0] / input_size[1], padding)
-    return window.width * window.height
 
 
 def _check_boxes(boxes: tuple[Box, ...], location: str, width: int, height: int) -> None:

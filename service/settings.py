@@ -39,9 +39,7 @@ class ServiceSettings(BaseSettings):
     detector: str = Field(
         default="person-detector", description="Detector bundle: name of an embedded one, or a folder."
     )
-    runtime: LONGEST_TIMEOUT_MS = 3_600_000
-
-RuntimeChoice = Field(default="auto", description="What runs the networks: auto or openvino.")
+    runtime: RuntimeChoice = Field(default="auto", description="What runs the networks: auto or openvino.")
     precision: PrecisionChoice = Field(
         default="auto",
         description="auto, fp32, bf16 or int8; auto is the fastest whose measured AP is within 0.5 points of fp32's.",
@@ -54,7 +52,9 @@ RuntimeChoice = Field(default="auto", description="What runs the networks: auto 
     max_images: int = Field(default=32, gt=0, description="Most images in one request.")
     max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")
     max_in_flight: int = Field(default=256, gt=0, description="Most requests in flight; more are answered 429.")
-    timeout_ms: int = Field(default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms.")
+    timeout_ms: int = Field(
+        default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms."
+    )
     drain_s: int = Field(default=30, ge=0, description="Time that requests in flight get to finish after SIGTERM, s.")
 
     @classmethod
