@@ -52,7 +52,7 @@ size: $(SERVER)/.dev  ## Print what the server's packages take on disk
 	@$(SERVER)/bin/python -m pytest -q -s tests/test_packaging.py -k megabytes
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev,types]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
@@ -82,7 +82,7 @@ $(SERVER)/.dev: $(SERVER)/.server
 $(TRAIN)/.train: pyproject.toml constraints.txt
 	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
 	$(call make_environment,$(TRAIN))
-	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev]'
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
 	@touch $@

@@ -13,16 +13,24 @@ from model.config import RecipeError, read_recipe
 from model.contract.coco import AnnotationError, write_results
 from model.contract.spec import BundleError
 from model.data.dataset import DataError
-from model.engine import DivergedError
+from model.detector.cli import ERRORS as DETECTOR_ERRORS
+from model.detector.cli import app as detector_app
+from model.engine import DeviceError, DivergedError
 from model.export import Identity, export_run
 from model.graph import ParityError
 from model.measure import Measurement, measure_model
 from model.train import TrainingOptions, train
 
 RECIPES = Path(__file__).parent / "recipes"
-ERRORS = (RecipeError, AnnotationError, DataError, CheckpointError, BundleError, ParityError, DivergedError)
+ERRORS = (
+    *(RecipeError, AnnotationError, DataError, CheckpointError, BundleError, ParityError, DeviceError, DivergedError),
+    *DETECTOR_ERRORS,
+    OSError,  # a full disk, an output folder that is a file: the system names it
+)
 
 app = typer.Typer(help="Training, evaluation and export of pose networks.", pretty_exceptions_enable=False)
+
+app.add_typer(detector_app, name="detector")
 
 DataFolder = Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")]
 

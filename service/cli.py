@@ -189,7 +189,8 @@ def _forward(context: typer.Context) -> None:
         training = importlib.import_module("model.cli")
     except ModuleNotFoundError as error:
         typer.echo(
-            f"fasterpose {context.info_name} needs {error.name}; install it with: pip install 'fasterpose[train]'",
+            f"fasterpose {context.info_name} needs {error.name}; install it with: pip install 'fasterpose[train]' "
+            "(in a clone: make train-env, then .venv-train/bin/fasterpose)",
             err=True,
         )
         raise typer.Exit(USAGE_ERROR) from error
@@ -200,6 +201,7 @@ for name, text in (
     ("train", "Train a pose network by a recipe."),
     ("evaluate", "Measure a pose network's AP on a COCO annotation file."),
     ("export", "Write a trained network as a bundle."),
+    ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(
         name,

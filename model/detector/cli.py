@@ -1,0 +1,113 @@
+"""`fasterpose detector train`, `evaluate` and `export`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from model.contract.crop import Size
+from model.contract.spec import load_detector_spec
+from model.detector.boxes import BoxDataError, read_person_boxes
+from model.detector.evaluate import find_all, measure, milliseconds, open_detector
+from model.detector.export import GRAPH, INT8_GRAPH, DetectorExport, export_detector
+from model.detector.network import WeightsError
+
+ERRORS = (BoxDataError, WeightsError)
+"""What a user can act on; the caller of `app` prints it as one line."""
+
+app = typer.Typer(help="Training, measuring and export of the person detector.", pretty_exceptions_enable=False)
+
+Weights = Annotated[Path, typer.Option(help="YOLO11n as safetensors, of 80 classes or of persons alone.")]
+Data = Annotated[Path, typer.Option(help="Folder of person boxes, or COCO 2017 as downloaded.")]
+
+
+@app.command("train")
+def train_command(
+    data: Annotated[list[Path], typer.Option(help="Folder of person boxes; may be given several times.")],
+    weights: Weights,
+    out: Annotated[Path, typer.Option(help="Folder for the converted data, the logs and person.safetensors.")],
+    image_side: Annotated[int, typer.Option(min=32, help="Side of the training images in pixels.")] = 512,
+    epochs: Annotated[int, typer.Option(min=1)] = 3,
+    batch: Annotated[int, typer.Option(min=1)] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="AdamW's.")] = 1e-4,
+    frozen_layers: Annotated[int, typer.Option(min=0, help="Leading layers kept as they are; 11: backbone.")] = 11,
+    images_per_set: Annotated[int, typer.Option(min=0, help="At most so many of each folder; 0: all.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, or the number of a CUDA device.")] = "cpu",
+) -> None:
+    """Fine-tune on person boxes, with ultralytics' trainer."""
+    # ultralytics' trainer takes seconds to import.
+    from model.detector.train import DetectorTraining, train_detector  # noqa: PLC0415
+
+    training = DetectorTraining(
+        image_side=image_side,
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        frozen_layers=frozen_layers,
+        images_per_set=images_per_set,
+        threads=threads,
+    )
+    Console().print(f"weights in {train_detector(data, weights, out, training, device)}")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    bundle: Annotated[Path, typer.Option(help="Bundle folder.")],
+    data: Data,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+) -> None:
+    """Measure each graph of a bundle on the validation boxes."""
+    spec = load_detector_spec(bundle)
+    images = read_person_boxes(data, "val")
+    table = Table("graph", "AP", "AP50", "recall@0.3", f"ms, {threads} thread(s)")
+    for path in (bundle / GRAPH, bundle / INT8_GRAPH):
+        if path.is_file():
+            graph = open_detector(path, threads)
+            figures = measure(images, find_all(graph, images, spec))
+            time = milliseconds(graph, spec.input_size)
+            table.add_row(path.name, *(f"{value:.4f}" for value in figures.values()), f"{time:.1f}")
+    Console().print(table)
+
+
+@app.command("export")
+def export_command(
+    weights: Weights,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Bundle folder to write; its name becomes the bundle's.")],
+    version: Annotated[str, typer.Option(help="Version of the bundle.")],
+    input_size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of the letterboxed image, multiples of 32.")],
+    int8: Annotated[bool, typer.Option("--int8/--no-int8", help="Make an int8 graph too.")] = True,
+    note: Annotated[list[str] | None, typer.Option(help="KEY=TEXT for the spec's training facts.")] = None,
+) -> None:
+    """Write a bundle: fp32 and int8 ONNX, weights, spec with measured accuracy."""
+    facts: dict[str, Any] = dict(_key_and_text(item) for item in note or [])
+    export = DetectorExport(weights, data, parse_size(input_size), version, facts, int8)
+    report = export_detector(out, export)
+    console = Console()
+    console.print(f"relative L2 to torch: {report.parity:.1e}")
+    for precision, figures in report.accuracy.items():
+        console.print(f"{precision}: {figures}")
+    if int8 and not report.int8_kept:
+        console.print("int8 loses too much here: the bundle holds the fp32 graph alone")
+
+
+def parse_size(text: str) -> Size:
+    """`640x384` to (640, 384).
+
+    Raises:
+        typer.BadParameter: not two multiples of 32.
+    """
+    parts = text.split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 and int(part) % 32 == 0 for part in parts):
+        raise typer.BadParameter(f"{text!r} is not WIDTHxHEIGHT in multiples of 32, for example 640x640")
+    return int(parts[0]), int(parts[1])
+
+
+def _key_and_text(item: str) -> tuple[str, str]:
+    key, separator, text = item.partition("=")
+    if not separator:
+        raise typer.BadParameter(f"--note {item!r} is not KEY=TEXT")
+    return key, text

@@ -1,0 +1,137 @@
+"""Person detector weights to a bundle: graphs, weights, and a spec with what was measured of them."""
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.contract.arrays import ImageArray
+from model.contract.crop import Size
+from model.contract.letterbox import Letterbox
+from model.contract.spec import DetectorSpec, Provenance, write_spec
+from model.detector.boxes import BoxImage, read_person_boxes
+from model.detector.evaluate import find_all, measure, open_detector, read_image
+from model.detector.network import ServedDetector, build_person_network, write_weights
+from model.graph import quantize, run_torch, trace, write_graph
+
+GRAPH = "model.onnx"
+INT8_GRAPH = "model.int8.onnx"
+WEIGHTS = "model.safetensors"
+OUTPUT = "boxes_scores"
+ARCHITECTURE = "yolo11n-person"
+LICENCE = "AGPL-3.0-only"
+CALIBRATION_IMAGES = 200
+LARGEST_AP_LOSS = 0.005
+
+HEAD = r"/network/model\.23"
+DECODE = (rf"{HEAD}/[^/]+$", rf"{HEAD}/dfl/.*")
+"""Nodes that turn the head's convolutions into boxes and scores: coordinates of hundreds of pixels beside
+probabilities, which one int8 scale cannot hold."""
+
+
+@dataclass(frozen=True)
+class DetectorExport:
+    """What to export, and as what.
+
+    Attributes:
+        weights: a YOLO11n, of 80 classes or of persons alone.
+        data: folder of person boxes; `train` calibrates int8, `val` measures.
+        input_size: (width, height) of the letterboxed image, multiples of 32.
+        version: the bundle's version.
+        training: facts for the spec: data and its licence, initial weights, commands.
+        int8: whether to make an int8 graph too.
+    """
+
+    weights: Path
+    data: Path
+    input_size: Size
+    version: str
+    training: dict[str, Any]
+    int8: bool = True
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export measured.
+
+    Attributes:
+        parity: relative L2 difference of the float graph to torch.
+        accuracy: precision -> AP, AP50, recall@0.3 on the validation boxes.
+        int8_kept: whether the int8 graph is in the bundle: it lost at most 0.005 AP.
+    """
+
+    parity: float
+    accuracy: dict[str, dict[str, float]]
+    int8_kept: bool
+
+
+def export_detector(folder: Path, export: DetectorExport) -> ExportReport:
+    """Write a bundle and measure it as it will be served.
+
+    An int8 graph that loses more than 0.005 AP is left out.
+
+    Args:
+        folder: the bundle; its last name becomes the bundle's name.
+        export: what to export.
+
+    Raises:
+        WeightsError: the weights do not fit.
+        BoxDataError: the data cannot be read.
+        ParityError: the graph differs from torch by more than a relative L2 of 1e-4.
+    """
+    images = calibration_images(read_person_boxes(export.data, "train"), export.input_size)
+    network = build_person_network(export.weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_weights(network, folder / WEIGHTS)
+    detector = ServedDetector(network)
+    examples = np.stack(images[:2])
+    run_torch(detector, examples)  # the anchors of this input size become constants of the graph
+    parity = write_graph(detector, examples, folder / GRAPH, OUTPUT)
+    (folder / INT8_GRAPH).unlink(missing_ok=True)
+    if export.int8:
+        _write_int8(detector, images, folder / INT8_GRAPH)
+    draft = detector_spec(folder.name, export)
+    accuracy = _measure_graphs(folder, export.data, draft)
+    shipped = _drop_poor_int8(folder, accuracy)
+    write_spec(folder, replace(draft, provenance=replace(draft.provenance, accuracy=shipped)))
+    return ExportReport(parity, accuracy, "int8" in shipped)
+
+
+def calibration_images(images: list[BoxImage], input_size: Size) -> list[ImageArray]:
+    """At most 200 letterboxed training images, spread evenly over the set."""
+    step = max(1, len(images) // CALIBRATION_IMAGES)
+    chosen = images[::step][:CALIBRATION_IMAGES]
+    return [Letterbox(image.size, input_size).fit_image(read_image(image)) for image in chosen]
+
+
+def detector_spec(name: str, export: DetectorExport) -> DetectorSpec:
+    """The spec of an exported detector before anything was measured; YOLO11n's boxes overlap."""
+    provenance = Provenance(name, export.version, ARCHITECTURE, LICENCE, export.training, {})
+    return DetectorSpec(provenance, export.input_size, needs_nms=True)
+
+
+def _write_int8(detector: ServedDetector, images: list[ImageArray], path: Path) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        plain = Path(work) / GRAPH
+        trace(detector, np.stack(images[:2]), plain, OUTPUT)
+        quantize(plain, images, path, DECODE)
+
+
+def _measure_graphs(folder: Path, data: Path, spec: DetectorSpec) -> dict[str, dict[str, float]]:
+    images = read_person_boxes(data, "val")
+    graphs = {"fp32": folder / GRAPH, "int8": folder / INT8_GRAPH}
+    return {
+        precision: measure(images, find_all(open_detector(path), images, spec))
+        for precision, path in graphs.items()
+        if path.is_file()
+    }
+
+
+def _drop_poor_int8(folder: Path, accuracy: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """The accuracy of the graphs that stay; an int8 graph that loses too much is removed."""
+    if "int8" not in accuracy or accuracy["fp32"]["AP"] - accuracy["int8"]["AP"] <= LARGEST_AP_LOSS:
+        return accuracy
+    (folder / INT8_GRAPH).unlink()
+    return {"fp32": accuracy["fp32"]}
