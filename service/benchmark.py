@@ -1,6 +1,5 @@
 """`fasterpose benchmark`: what each stage of one 720p photograph costs, served and in eager torch side by side."""
 
-import asyncio
 import statistics
 import sys
 import time
@@ -19,11 +18,9 @@ from model.contract.arrays import FloatArray, ImageArray
 from model.contract.crop import Box
 from model.contract.image import decode_image
 from service.bundles import LoadedModel
-from service.engine import load_pipeline
 from service.jobs import STAGES, ImageJob, PoseOptions
 from service.overlay import encode_image
 from service.pipeline import Pipeline
-from service.settings import ServiceSettings
 
 WIDTH, HEIGHT = 1280, 720
 CROWD = (1, 5)
@@ -59,26 +56,22 @@ class StageTimes:
     eager: dict[str, float]
 
 
-def run_benchmark(settings: ServiceSettings, rounds: int, eager: EagerNetworks | None) -> int:
-    """Measure and print.
+async def run_benchmark(pipeline: Pipeline, rounds: int, eager: EagerNetworks | None) -> list[StageTimes]:
+    """Measure photographs with 1 and with 5 people.
 
     Args:
-        settings: which networks, and how they run.
+        pipeline: the loaded networks.
         rounds: measured rounds; in each, served and eager run one after the other.
         eager: the networks in eager torch, or None without the train extra.
-
-    Returns:
-        The exit code, 0.
     """
-    pipeline = load_pipeline(settings)
-    try:
-        times = [asyncio.run(_measure(pipeline, people, rounds, eager)) for people in CROWD]
-    finally:
-        pipeline.close()
+    return [await _measure(pipeline, people, rounds, eager) for people in CROWD]
+
+
+def print_table(pipeline: Pipeline, times: list[StageTimes], rounds: int) -> None:
+    """Print what was measured."""
     Console(file=sys.stdout).print(_table(pipeline, times, rounds))
-    if eager is None:
-        sys.stdout.write("For eager torch side by side: pip install 'fasterpose[train]'\n")
-    return 0
+    if not times[0].eager:
+        sys.stdout.write("For eager torch side by side: pip install 'fasterpose[train]' (in a clone: make benchmark)\n")
 
 
 def crowd_photograph(people: int) -> bytes:
@@ -139,7 +132,8 @@ def _table(pipeline: Pipeline, times: list[StageTimes], rounds: int) -> Table:
     table = Table(title=f"{WIDTH}x{HEIGHT} JPEG, medians of {rounds} rounds, ms; {networks}")
     table.add_column("stage")
     for column in times:
-        table.add_column(f"{column.people} people ({column.found} found)", justify="right")
+        people = "1 person" if column.people == 1 else f"{column.people} people"
+        table.add_column(f"{people} ({column.found} found)", justify="right")
     for stage in (*STAGES, "total"):
         table.add_row(stage, *(f"{column.served[stage]:.1f}" for column in times))
     if times[0].eager:

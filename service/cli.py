@@ -1,5 +1,6 @@
 """The command `fasterpose`."""
 
+import asyncio
 import importlib
 import os
 import sys
@@ -159,7 +160,8 @@ def benchmark(
 
     Eager torch needs the train extra; without it only the served path is timed.
     """
-    from service.benchmark import run_benchmark  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.benchmark import print_table, run_benchmark  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.engine import load_pipeline  # noqa: PLC0415
 
     settings = _settings(
         config,
@@ -170,7 +172,12 @@ def benchmark(
         device=device,
         threads=threads,
     )
-    raise typer.Exit(run_benchmark(settings, rounds, _eager_networks(settings)))
+    pipeline = load_pipeline(settings)
+    try:
+        times = asyncio.run(run_benchmark(pipeline, rounds, _eager_networks(settings)))
+        print_table(pipeline, times, rounds)
+    finally:
+        pipeline.close()
 
 
 def _eager_networks(settings: ServiceSettings) -> "EagerNetworks | None":
