@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
@@ -42,10 +43,9 @@ def load_initial_weights(network: FasterPose, path: Path) -> str:
         One line for the log: how many tensors were taken and which groups the file lacks.
 
     Raises:
-        RecipeError: no tensor fits, or one has another shape.
+        RecipeError: the file cannot be read, no tensor fits, or one has another shape.
     """
-    weights = {name: _widen(tensor) for name, tensor in load_file(path).items()}
-    weights = {_unfolded_name(name): tensor for name, tensor in weights.items()}
+    weights = {_unfolded_name(name): _widen(tensor) for name, tensor in _read(path).items()}
     is_network = any(name.startswith("trunk.") for name in weights)
     target: nn.Module = network if is_network else network.trunk
     own = target.state_dict()
@@ -58,6 +58,13 @@ def load_initial_weights(network: FasterPose, path: Path) -> str:
     target.load_state_dict(known, strict=False)
     lacking = sorted({name.rpartition(".")[0] for name in own.keys() - known.keys() if not name.endswith("tracked")})
     return f"{len(known)} of {len(own)} tensors from {path.name}; freshly initialised: {', '.join(lacking) or 'none'}"
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RecipeError(f"initial weights {path} cannot be read: {error}") from error
 
 
 def _widen(tensor: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from model.config import Recipe
 
@@ -60,4 +61,7 @@ def load_checkpoint(path: Path) -> tuple[Recipe, Progress, dict[str, Any]]:
         raise CheckpointError(f"checkpoint {path} cannot be read: {error}") from error
     if version != CHECKPOINT_VERSION:
         raise CheckpointError(f"checkpoint {path} has version {version}; this release reads {CHECKPOINT_VERSION}")
-    return Recipe.model_validate(content["recipe"]), Progress(**content["progress"]), content["states"]
+    try:
+        return Recipe.model_validate(content["recipe"]), Progress(**content["progress"]), content["states"]
+    except (KeyError, TypeError, ValidationError) as error:
+        raise CheckpointError(f"checkpoint {path} is not one of this release: {error}") from error

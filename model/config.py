@@ -4,13 +4,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from model.contract.codec import Alignment, Centre, Decoder, HeatmapCodec
 from model.networks.backbones import TrunkName
 
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+TRUNK_STRIDE = 32
 
 
 class RecipeError(ValueError):
@@ -47,6 +49,13 @@ class CodecRecipe(Section):
     decoder: Decoder
     box_padding: Positive = 1.25
 
+    @field_validator("input_size")
+    @classmethod
+    def _fits_the_trunk(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if any(side < TRUNK_STRIDE or side % TRUNK_STRIDE for side in size):
+            raise ValueError(f"{list(size)} does not fit; width and height must be multiples of {TRUNK_STRIDE}")
+        return size
+
     def build(self) -> HeatmapCodec:
         """The codec of a network whose heatmaps are a quarter of its input."""
         width, height = self.input_size
@@ -59,16 +68,23 @@ class LossRecipe(Section):
     """The loss; alpha, gamma and positive_threshold belong to `rce`."""
 
     kind: Literal["rce", "mse"]
-    alpha: float = 0.7
-    gamma: float = 1.0
-    positive_threshold: float = 0.01
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    gamma: Annotated[float, Field(ge=0)] = 1.0
+    positive_threshold: Share = 0.01
+
+    @field_validator("gamma")
+    @classmethod
+    def _has_a_gradient(cls, gamma: float) -> float:
+        if 0 < gamma < 1:
+            raise ValueError("must be 0 or at least 1")
+        return gamma
 
 
 class AugmentationRecipe(Section):
     """How the crop window varies; the defaults are the paper's (section 4.1) on COCO.
 
     Attributes:
-        scale: standard deviation and bound of the window's relative size.
+        scale: standard deviation and bound of the window's relative size, below 1.
         rotation: standard deviation in degrees; bounded at twice that.
         rotation_probability: how often the window turns at all.
         flip_probability: how often the crop is mirrored.
@@ -77,7 +93,7 @@ class AugmentationRecipe(Section):
         brightness: bound of the relative change of brightness and contrast (0 in the paper).
     """
 
-    scale: Probability = 0.35
+    scale: Share = 0.35
     rotation: Annotated[float, Field(ge=0, le=180)] = 45
     rotation_probability: Probability = 0.6
     flip_probability: Probability = 0.5
@@ -137,7 +153,7 @@ class Recipe(Section):
     """A training run, complete."""
 
     name: str
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkRecipe
     codec: CodecRecipe
     loss: LossRecipe
@@ -158,7 +174,7 @@ def read_recipe(path: Path) -> Recipe:
         content = tomllib.loads(path.read_text())
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # not TOML, or not UTF-8
         raise RecipeError(f"recipe {path} is not valid TOML: {error}") from error
     try:
         return Recipe.model_validate({"name": path.stem} | content)

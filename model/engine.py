@@ -24,6 +24,10 @@ class DivergedError(RuntimeError):
     """The loss is no longer finite."""
 
 
+class DeviceError(RuntimeError):
+    """A device that this machine cannot compute on."""
+
+
 class Step(NamedTuple):
     """What one optimiser step reports: its number, the loss and the learning rate."""
 
@@ -64,6 +68,21 @@ class Averaged:
                 value.lerp_(current[name], 1 - decay)
             else:
                 value.copy_(current[name])
+
+
+def open_device(name: str) -> torch.device:
+    """The device of that name, tried out.
+
+    Raises:
+        DeviceError: torch does not know it, or this machine has none.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        reason = str(error).splitlines()[0]
+        raise DeviceError(f"device {name!r} cannot be used, take cpu or cuda: {reason}") from error
+    return device
 
 
 def train_epoch(

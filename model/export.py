@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -82,19 +83,22 @@ def load_network(weights: Path, recipe: Recipe) -> FasterPose:
     """The recipe's network with a run's weights.
 
     Raises:
-        DataError: there are none.
+        DataError: there are none, or they are not the recipe's network's.
     """
     if not weights.is_file():
         raise DataError(f"there are no weights {weights}; has the run finished an epoch?")
     network = build_network(recipe)
-    network.load_state_dict(load_file(weights))
+    try:
+        network.load_state_dict(load_file(weights))
+    except (OSError, SafetensorError, RuntimeError) as error:  # torch's error for names or shapes that do not fit
+        raise DataError(f"weights {weights} are damaged or another network's: {error}") from error
     return network
 
 
 def calibration_crops(samples: list[Sample], recipe: Recipe) -> ImageArray:
     """(N, H, W, 3) upright crops of training people, spread evenly over the set."""
     size, padding = recipe.codec.input_size, recipe.codec.box_padding
-    chosen = samples[:: max(1, len(samples) // CALIBRATION_CROPS)][:CALIBRATION_CROPS]
+    chosen = samples[:: -(-len(samples) // CALIBRATION_CROPS)]
     crops = [
         CropTransform.from_box(sample.person.box, size, padding).crop_image(read_image(sample.image_path))
         for sample in chosen
@@ -144,5 +148,9 @@ def _provenance(
 
 
 def _commit() -> str:
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return git.stdout.strip() or "unknown"
+    """The commit of this code, whatever folder the command was called in; `unknown` outside a clone or without git."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -22,7 +22,7 @@ class RegressiveCrossEntropy(nn.Module):
         super().__init__()
         if not 0 < alpha < 1:
             raise ValueError(f"alpha is {alpha}; it must lie between 0 and 1")
-        if gamma != 0 and gamma < 1:
+        if not (gamma == 0 or gamma >= 1):
             raise ValueError(f"gamma is {gamma}; it must be 0 or at least 1")
         self.alpha, self.gamma, self.positive_threshold = alpha, gamma, positive_threshold
 

@@ -8,15 +8,15 @@ import torch
 
 from model.build import build_loss
 from model.checkpoint import load_checkpoint
-from model.contract.coco import PERSON_CATEGORY, CocoKeypoints, read_detections, read_keypoints
+from model.contract.coco import PERSON_CATEGORY, AnnotationError, CocoDetection, CocoKeypoints, read_detections
 from model.contract.crop import Box
-from model.contract.spec import SPEC_FILE, PoseSpec, load_pose_spec
+from model.contract.spec import SPEC_FILE, BundleError, PoseSpec, load_pose_spec
 from model.data.dataset import DataError, ImageStore
-from model.data.sources import usable_samples
+from model.data.sources import read_annotations, usable_samples
 from model.engine import predictor
 from model.evaluate import Predictor, coco_ap, pck, results_on_boxes, results_on_detections
 from model.export import GRAPH, INT8_GRAPH, load_network
-from model.graph import open_graph
+from model.graph import cpu_has_bf16, open_graph
 from model.train import LAST, WEIGHTS
 from model.validation import draft_spec
 
@@ -59,7 +59,7 @@ def measure_model(task: Measurement) -> Measured:
         BundleError, CheckpointError, AnnotationError, DataError: an input is missing or broken, and which.
     """
     spec, predict = open_model(task.model, task.precision)
-    annotations = read_keypoints(task.annotations)
+    annotations = read_annotations(task.annotations)
     if task.detections is not None:
         people = _detected_people(task.detections, annotations, task.images)
         store = ImageStore((path for _, path, _, _ in people), IMAGE_BUDGET)
@@ -78,8 +78,7 @@ def open_model(folder: Path, precision: Literal["fp32", "bf16", "int8"]) -> tupl
         BundleError, CheckpointError, DataError: the folder is neither, or cannot be used.
     """
     if (folder / SPEC_FILE).is_file():
-        graph = INT8_GRAPH if precision == "int8" else GRAPH
-        return load_pose_spec(folder), open_graph(folder / graph, "bf16" if precision == "bf16" else "f32")
+        return load_pose_spec(folder), _open_bundle_graph(folder, precision)
     if precision != "fp32":
         raise DataError(f"{folder} is a training run, which is measured in fp32; export it to measure {precision}")
     recipe, _, _ = load_checkpoint(folder / LAST)
@@ -87,8 +86,17 @@ def open_model(folder: Path, precision: Literal["fp32", "bf16", "int8"]) -> tupl
     return draft_spec(recipe), predictor(network, build_loss(recipe.loss), torch.device("cpu"))
 
 
+def _open_bundle_graph(folder: Path, precision: Literal["fp32", "bf16", "int8"]) -> Predictor:
+    path = folder / (INT8_GRAPH if precision == "int8" else GRAPH)
+    if not path.is_file():
+        raise BundleError(f"bundle {folder.name} holds no {path.name}; it cannot be measured in {precision}")
+    if precision == "bf16" and not cpu_has_bf16():
+        raise BundleError(f"this CPU does not compute in bf16; measure bundle {folder.name} in fp32 or int8")
+    return open_graph(path, "bf16" if precision == "bf16" else "f32")
+
+
 def _detected_people(path: Path, annotations: CocoKeypoints, folder: Path) -> list[tuple[int, Path, Box, float]]:
-    detections = read_detections(path)
+    detections = _read_detections(path)
     unknown = next((d.image_id for d in detections if d.image_id not in annotations.images), None)
     if unknown is not None:
         raise DataError(f"{path}: image_id {unknown} is not among the images of {annotations.path}")
@@ -97,3 +105,14 @@ def _detected_people(path: Path, annotations: CocoKeypoints, folder: Path) -> li
         for detection in detections
         if detection.category_id == PERSON_CATEGORY
     ]
+
+
+def _read_detections(path: Path) -> list[CocoDetection]:
+    try:
+        detections = read_detections(path)
+    except OSError as error:
+        raise AnnotationError(f"detections file {path} cannot be read: {error.strerror}") from error
+    flat = next((number for number, d in enumerate(detections) if not (d.box[2] > 0 and d.box[3] > 0)), None)
+    if flat is not None:
+        raise AnnotationError(f"{path}: entry {flat}: its bbox {list(detections[flat].box)} has no area")
+    return detections

@@ -22,7 +22,7 @@ from model.contract.skeleton import COCO_17
 from model.data.augment import Augmentation
 from model.data.dataset import Batch, EpochSampler, ImageStore, PoseDataset
 from model.data.sources import read_training_samples
-from model.engine import Averaged, Step, learning_rates, predictor, train_epoch
+from model.engine import Averaged, Step, learning_rates, open_device, predictor, train_epoch
 from model.validation import Validation, read_validations
 
 LAST = "last.pt"
@@ -32,13 +32,13 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a recipe is run on this machine; none of it changes the result.
+    """How a recipe is run on this machine; but for bf16 and the initial weights, none of it changes the result.
 
     Attributes:
         data: folder that the recipe's paths are relative to.
         output: folder for checkpoints, metrics.jsonl, TensorBoard events and the (averaged) weights of the last epoch.
         device: `cpu` or `cuda`.
-        bf16: autocast to bfloat16 (this one does change rounding).
+        bf16: autocast to bfloat16.
         workers: loader processes; 0 loads in the training process.
         threads: CPU threads of the network; 0 leaves torch's choice.
         image_cache_gib: memory for decoded photographs, GiB.
@@ -72,12 +72,14 @@ def train(recipe: Recipe, options: TrainingOptions, console: Console) -> dict[st
     torch.manual_seed(recipe.seed)
     if options.threads:
         torch.set_num_threads(options.threads)
+    _check_output(options)
     run = Run(recipe, options, console)
     run.start()
     figures: dict[str, float] = {}
     while run.progress.epoch < recipe.schedule.epochs:
         run.train_one_epoch()
         figures = run.validate()
+        run.finish_epoch()
     return figures
 
 
@@ -87,7 +89,7 @@ class Run:
     def __init__(self, recipe: Recipe, options: TrainingOptions, console: Console) -> None:
         """Read the data and build the network; see `train` for the errors."""
         self.recipe, self.options, self.console = recipe, options, console
-        self.device = torch.device(options.device)
+        self.device = open_device(options.device)
         self.loader, self.sampler, self.validations = self._read_data()
         self.loss = build_loss(recipe.loss)
         self.network = build_network(recipe).to(self.device)
@@ -99,12 +101,9 @@ class Run:
         self.progress = Progress()
 
     def start(self) -> None:
-        """Resume when asked to; refuse to overwrite a run otherwise."""
-        path = self.options.output / LAST
+        """Resume when asked to."""
         if self.options.resume:
-            self._restore(path)
-        elif path.exists():
-            raise CheckpointError(f"{path} exists: go on with --resume, or choose another --output folder")
+            self._restore(self.options.output / LAST)
         self.options.output.mkdir(parents=True, exist_ok=True)
 
     def train_one_epoch(self) -> None:
@@ -126,7 +125,6 @@ class Run:
                 rate = (used - first) / (time.monotonic() - epoch_began)
                 bar.update(task, completed=used, loss=step.loss, rate=rate)
                 self._record(board, step, rate)
-        self.progress = replace(self.progress, epoch=self.progress.epoch + 1, samples=0)
         self.save()
 
     def validate(self) -> dict[str, float]:
@@ -136,13 +134,19 @@ class Run:
         figures: dict[str, float] = {}
         for validation in self.validations:
             figures |= validation.figures(predict)
-        self._write_metrics({"epoch": self.progress.epoch, "step": self.progress.step} | figures)
+        self._write_metrics({"epoch": self.progress.epoch + 1, "step": self.progress.step} | figures)
         with SummaryWriter(str(self.options.output)) as board:
             for name, value in figures.items():
                 board.add_scalar(name, value, self.progress.step)
-        save_file(network.state_dict(), self.options.output / WEIGHTS)
+        weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+        save_file(weights, self.options.output / WEIGHTS)
         self.console.print("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
         return figures
+
+    def finish_epoch(self) -> None:
+        """Go on to the next epoch; only now, so that a run that is killed while it validates validates again."""
+        self.progress = replace(self.progress, epoch=self.progress.epoch + 1, samples=0)
+        self.save()
 
     def save(self) -> None:
         """Write the last checkpoint."""
@@ -220,6 +224,14 @@ class Run:
             self.averaged.average.load_state_dict(states["average"])
         self.progress = progress
         self.console.print(f"resuming at epoch {progress.epoch + 1}, step {progress.step}")
+
+
+def _check_output(options: TrainingOptions) -> None:
+    path = options.output / LAST
+    if options.resume and not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path} to resume from")
+    if path.exists() and not options.resume:
+        raise CheckpointError(f"{path} exists: go on with --resume, or choose another --output folder")
 
 
 def _progress_bar(console: Console) -> Bar:

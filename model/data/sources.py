@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from model.config import TrainingSource, ValidationSource
-from model.contract.coco import CocoKeypoints, dropped_people, read_keypoints, training_people
+from model.contract.coco import AnnotationError, CocoKeypoints, dropped_people, read_keypoints, training_people
 from model.contract.skeleton import Skeleton
 from model.data.dataset import DataError, Sample
 
@@ -27,7 +27,19 @@ def read_samples(root: Path, source: TrainingSource | ValidationSource, skeleton
         AnnotationError: the file is missing or broken.
         DataError: it has another skeleton, or nobody usable.
     """
-    return usable_samples(read_keypoints(root / source.annotations), root / source.images, skeleton)
+    return usable_samples(read_annotations(root / source.annotations), root / source.images, skeleton)
+
+
+def read_annotations(path: Path) -> CocoKeypoints:
+    """Read a COCO-format annotation file.
+
+    Raises:
+        AnnotationError: the file is missing or broken.
+    """
+    try:
+        return read_keypoints(path)
+    except OSError as error:
+        raise AnnotationError(f"annotation file {path} cannot be read: {error.strerror}") from error
 
 
 def usable_samples(annotations: CocoKeypoints, folder: Path, skeleton: Skeleton) -> list[Sample]:

@@ -1,0 +1,161 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the train extra")
+
+import onnx
+import torch
+from onnx import TensorProto, numpy_helper
+from torch import Tensor, nn
+
+from model.contract.arrays import ImageArray
+from model.engine import ServedNetwork
+from model.graph import (
+    PARITY_LIMIT,
+    ParityError,
+    as_stored,
+    open_graph,
+    relative_difference,
+    run_torch,
+    store_weights_in_half,
+    store_weights_in_int8,
+    trace,
+    write_graph,
+)
+from model.losses import RegressiveCrossEntropy
+from model.networks.fasterpose import FasterPose
+from tests.model.narrow import use_narrow_trunks
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> nn.Module:
+    """A narrow FasterPose with lively weights and batch-norm statistics."""
+    use_narrow_trunks(monkeypatch)
+    torch.manual_seed(2)
+    network = FasterPose("resnet18", 5)
+    nn.init.normal_(network.regressor.conv.weight, std=0.3)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+            statistics = module.state_dict()
+            nn.init.normal_(statistics["running_mean"], std=0.2)
+            nn.init.uniform_(statistics["running_var"], 0.5, 2)
+    return ServedNetwork(network, RegressiveCrossEntropy()).eval()
+
+
+@pytest.fixture
+def crops() -> ImageArray:
+    return np.random.default_rng(4).integers(0, 256, (3, 64, 32, 3), dtype=np.uint8)
+
+
+def test_folding_and_rounding_barely_change_what_is_computed(served: nn.Module, crops: ImageArray) -> None:
+    before = {name: value.clone() for name, value in served.state_dict().items()}
+    stored = as_stored(served)
+    assert not [module for module in stored.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert all(torch.equal(parameter, parameter.half().float()) for parameter in stored.parameters())
+    assert 0 < relative_difference(run_torch(stored, crops), run_torch(served, crops)) < 2e-3
+    assert all(torch.equal(value, before[name]) for name, value in served.state_dict().items())
+
+
+@pytest.mark.parametrize("frozen", [0, 3, 5])
+def test_a_trunk_with_frozen_stages_folds_alike(
+    crops: ImageArray, frozen: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_narrow_trunks(monkeypatch)
+    served = ServedNetwork(FasterPose("resnet18", 5, frozen_stages=frozen), RegressiveCrossEntropy()).eval()
+    assert relative_difference(run_torch(as_stored(served), crops), run_torch(served, crops)) < 2e-3
+
+
+def test_a_written_graph_computes_what_torch_does_for_any_batch(
+    served: nn.Module, crops: ImageArray, tmp_path: Path
+) -> None:
+    stored = as_stored(served)
+    path = tmp_path / "model.onnx"
+    difference = write_graph(stored, crops[:2], path, "heatmaps")
+    assert difference < PARITY_LIMIT / 10
+    graph = open_graph(path)
+    for batch in (crops[:1], crops, np.concatenate([crops] * 3)):
+        assert relative_difference(graph(batch), run_torch(stored, batch)) < PARITY_LIMIT
+    content = onnx.load(path)
+    (output,) = content.graph.output
+    assert (content.graph.input[0].name, output.name) == ("images", "heatmaps")
+    assert content.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
+    assert content.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_weights_are_stored_in_half_precision(served: nn.Module, crops: ImageArray, tmp_path: Path) -> None:
+    stored = as_stored(served)
+    write_graph(stored, crops, tmp_path / "model.onnx", "heatmaps")
+    kinds = {t.data_type for t in onnx.load(tmp_path / "model.onnx").graph.initializer if math.prod(t.dims) >= 64}
+    assert kinds == {TensorProto.FLOAT16}
+    parameters = sum(parameter.numel() for parameter in stored.parameters())
+    assert (tmp_path / "model.onnx").stat().st_size < 2 * parameters + 30_000
+
+
+def test_the_order_of_colours_matters(served: nn.Module, crops: ImageArray, tmp_path: Path) -> None:
+    """Else a graph with swapped channels would pass for parity."""
+    write_graph(as_stored(served), crops, tmp_path / "model.onnx", "heatmaps")
+    graph = open_graph(tmp_path / "model.onnx")
+    swapped = np.ascontiguousarray(crops[..., ::-1])
+    assert relative_difference(graph(swapped), graph(crops)) > 100 * PARITY_LIMIT
+
+
+class Tampered(nn.Module):
+    """Computes something else when it is traced than when it is run."""
+
+    def __init__(self, inside: nn.Module, change: float) -> None:
+        super().__init__()
+        self.inside, self.change = inside, change
+
+    def forward(self, crops: Tensor) -> Tensor:
+        heatmaps = self.inside(crops)
+        return heatmaps * (1 + self.change) if torch.onnx.is_in_onnx_export() else heatmaps
+
+
+@pytest.mark.parametrize("change", [3e-4, math.nan])
+def test_a_graph_that_differs_is_refused(served: nn.Module, crops: ImageArray, tmp_path: Path, change: float) -> None:
+    with pytest.raises(ParityError, match=r"model\.onnx differs from torch by a relative L2 of"):
+        write_graph(Tampered(as_stored(served), change), crops, tmp_path / "model.onnx", "heatmaps")
+
+
+def test_half_storage_is_lossless_for_rounded_weights(served: nn.Module, crops: ImageArray, tmp_path: Path) -> None:
+    plain, halves = tmp_path / "plain.onnx", tmp_path / "halves.onnx"
+    trace(as_stored(served), crops, plain, "heatmaps")
+    content = onnx.load(plain)
+    store_weights_in_half(content)
+    onnx.save(content, halves)
+    assert halves.stat().st_size < 0.7 * plain.stat().st_size
+    assert np.array_equal(open_graph(halves)(crops), open_graph(plain)(crops))
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_constants_are_quantised_as_onnx_defines(kind: type[np.generic], axis: int | None) -> None:
+    """Against the definition's own implementation, ties and saturation included."""
+    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415 - takes long to import
+
+    values = np.array([[0.25, 0.75, -1.25, 900.0], [-900.0, 0.1, 0.5, 1.5], [0.0, -0.5, 2.0, 3.25]], dtype=np.float32)
+    scale = np.array(0.5) if axis is None else 0.5 * np.arange(1, values.shape[axis] + 1)
+    zero = np.full(scale.shape, 3, dtype=kind)
+    node = onnx.helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["y"])
+    if axis is not None:
+        node.attribute.append(onnx.helper.make_attribute("axis", axis))
+    arrays = {"x": values, "scale": scale.astype(np.float32), "zero": zero}
+    out = onnx.helper.make_tensor_value_info("out", onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)), values.shape)
+    graph = onnx.helper.make_graph(
+        [node, onnx.helper.make_node("Identity", ["y"], ["out"])],
+        "one",
+        [],
+        [out],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    (expected,) = ReferenceEvaluator(model).run(None, {})
+    store_weights_in_int8(model)
+    assert [rest.op_type for rest in model.graph.node] == ["Identity"]
+    (stored,) = model.graph.initializer
+    assert np.array_equal(numpy_helper.to_array(stored), expected)

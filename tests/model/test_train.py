@@ -1,0 +1,285 @@
+"""A tiny run on drawn figures, whole; and everything that stops a run before its first epoch."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the train extra")
+
+import torch
+from rich.console import Console
+from safetensors.torch import load_file, save_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from model import train as train_module
+from model.checkpoint import CheckpointError, load_checkpoint
+from model.config import AugmentationRecipe, Recipe, RecipeError, read_recipe
+from model.contract.coco import AnnotationError
+from model.data.dataset import DataError
+from model.engine import DeviceError, DivergedError, Step, train_epoch
+from model.networks.fasterpose import FasterPose
+from model.train import LAST, METRICS, WEIGHTS, TrainingOptions, train
+from model.validation import Validation
+from tests.model import drawn
+from tests.model.narrow import use_narrow_trunks
+
+QUIET = Console(quiet=True)
+
+
+class Killed(BaseException):
+    """Ends a run as a signal does."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that went to its end."""
+
+    recipe: Recipe
+    options: TrainingOptions
+    figures: dict[str, float]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        lines = (self.options.output / METRICS).read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return load_file(self.options.output / WEIGHTS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _narrow() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_narrow_trunks(monkeypatch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def unbroken(_narrow: None, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A run of four epochs, three steps each, with a checkpoint in the middle of the third."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    (folder / "tiny.toml").write_text(drawn.RECIPE)
+    recipe = read_recipe(folder / "tiny.toml")
+    options = TrainingOptions(
+        data=drawn.draw_set(folder / "data"), output=folder / "run", workers=0, checkpoint_steps=7
+    )
+    return Finished(recipe, options, train(recipe, options, QUIET))
+
+
+def killed_at_step(number: int) -> Callable[..., Iterator[Step]]:
+    """`train_epoch` that is killed when step `number` is done and not yet recorded."""
+
+    def broken(*args: Any, **options: Any) -> Iterator[Step]:
+        for step in train_epoch(*args, **options):
+            if step.step == number:
+                raise Killed
+            yield step
+
+    return broken
+
+
+def same_weights(first: Finished, second: Finished) -> bool:
+    ours, theirs = first.weights(), second.weights()
+    return ours.keys() == theirs.keys() and all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def resume(run: Finished, output: Path, **changes: Any) -> Finished:
+    options = replace(run.options, output=output, resume=True, **changes)
+    return Finished(run.recipe, options, train(run.recipe, options, QUIET))
+
+
+def test_a_run_killed_in_an_epoch_and_resumed_ends_in_the_same_weights(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_module, "train_epoch", killed_at_step(8))
+    with pytest.raises(Killed):
+        train(unbroken.recipe, replace(unbroken.options, output=tmp_path / "run"), QUIET)
+    monkeypatch.undo()
+    progress = load_checkpoint(tmp_path / "run" / LAST)[1]
+    assert (progress.epoch, progress.samples, progress.step) == (2, 4, 7)
+    resumed = resume(unbroken, tmp_path / "run", workers=1)
+    assert same_weights(unbroken, resumed)
+    assert resumed.figures == unbroken.figures
+    losses = [(entry["step"], entry["loss"]) for entry in unbroken.metrics() if "loss" in entry]
+    assert [(entry["step"], entry["loss"]) for entry in resumed.metrics() if "loss" in entry] == losses
+
+
+def test_a_run_killed_while_it_validates_validates_after_the_resume(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = unbroken.recipe.model_copy(update={"schedule": unbroken.recipe.schedule.model_copy(update={"epochs": 1})})
+
+    def killed(*_: Any) -> dict[str, float]:
+        raise Killed
+
+    short = replace(unbroken, recipe=recipe, options=replace(unbroken.options, output=tmp_path / "run"))
+    monkeypatch.setattr(Validation, "figures", killed)
+    with pytest.raises(Killed):
+        train(recipe, short.options, QUIET)
+    monkeypatch.undo()
+    assert not (tmp_path / "run" / WEIGHTS).exists()
+    resumed = resume(short, tmp_path / "run")
+    assert set(resumed.figures) == set(unbroken.figures)
+    assert load_checkpoint(tmp_path / "run" / LAST)[1].epoch == 1
+    average = load_checkpoint(tmp_path / "run" / LAST)[2]["average"]
+    assert all(torch.equal(value, average[name]) for name, value in resumed.weights().items())
+
+
+def test_the_loss_falls(unbroken: Finished, tmp_path: Path) -> None:
+    """On figures that stand still: the network learns them by heart."""
+    still = AugmentationRecipe(scale=0, rotation_probability=0, flip_probability=0, half_body_probability=0)
+    schedule = unbroken.recipe.schedule.model_copy(update={"epochs": 10})
+    recipe = unbroken.recipe.model_copy(update={"augmentation": still, "schedule": schedule, "validation": ()})
+    options = replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=100)
+    run = Finished(recipe, options, train(recipe, options, QUIET))
+    losses = [entry["loss"] for entry in run.metrics() if "loss" in entry]
+    assert np.mean(losses[-3:]) < 0.6 * np.mean(losses[:3])
+
+
+def test_metrics_hold_every_step_and_every_validation(unbroken: Finished) -> None:
+    entries = unbroken.metrics()
+    assert [entry["step"] for entry in entries if "loss" in entry] == list(range(1, 13))
+    assert [entry["learning_rate"] for entry in entries if "loss" in entry] == [0.005, *[0.01] * 11]
+    validations = [entry for entry in entries if "epoch" in entry]
+    assert [(entry["epoch"], entry["step"]) for entry in validations] == [(1, 3), (2, 6), (3, 9), (4, 12)]
+    assert unbroken.figures.items() <= validations[-1].items()
+    assert {"ap/AP", "ap/AR_L", "pck/PCK@0.2"} <= set(unbroken.figures)
+
+
+def test_tensorboard_shows_the_same_numbers(unbroken: Finished) -> None:
+    # files that begin in one second are read in no fixed order, which the reader takes for a restart
+    events = EventAccumulator(str(unbroken.options.output), purge_orphaned_data=False)
+    events.Reload()
+    losses = [entry["loss"] for entry in unbroken.metrics() if "loss" in entry]
+    shown = {event.step: event.value for event in events.Scalars("train/loss")}
+    assert [shown[step] for step in sorted(shown)] == pytest.approx(losses)
+    assert {event.step for event in events.Scalars("pck/PCK@0.2")} == {3, 6, 9, 12}
+
+
+def test_the_written_weights_are_the_averaged_ones(unbroken: Finished) -> None:
+    recipe, progress, states = load_checkpoint(unbroken.options.output / LAST)
+    assert recipe == unbroken.recipe
+    assert (progress.epoch, progress.samples, progress.step) == (4, 0, 12)
+    weights = unbroken.weights()
+    assert all(torch.equal(value, states["average"][name]) for name, value in weights.items())
+    assert not torch.equal(weights["regressor.conv.weight"], states["network"]["regressor.conv.weight"])
+
+
+def test_without_averaging_the_networks_own_weights_are_written(unbroken: Finished, tmp_path: Path) -> None:
+    """The network trains with its weights in channels-last order; the file holds them in the plain one."""
+    schedule = unbroken.recipe.schedule.model_copy(update={"epochs": 1, "ema_decay": None})
+    recipe = unbroken.recipe.model_copy(update={"schedule": schedule, "validation": ()})
+    options = replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=100)
+    assert train(recipe, options, QUIET) == {}
+    weights = load_file(tmp_path / "run" / WEIGHTS)
+    states = load_checkpoint(tmp_path / "run" / LAST)[2]
+    assert states["average"] is None
+    assert all(torch.equal(value, states["network"][name]) for name, value in weights.items())
+
+
+def test_a_finished_run_that_is_resumed_stays_as_it_is(unbroken: Finished) -> None:
+    before = (unbroken.options.output / WEIGHTS).stat()
+    resume(unbroken, unbroken.options.output)
+    assert (unbroken.options.output / WEIGHTS).stat() == before
+
+
+def test_an_output_that_holds_a_run_is_refused_before_anything_is_read(unbroken: Finished) -> None:
+    options = replace(unbroken.options, data=Path("absent"))
+    with pytest.raises(CheckpointError, match=r"last\.pt exists: go on with --resume, or choose another --output"):
+        train(unbroken.recipe, options, QUIET)
+
+
+def test_resuming_nothing_is_refused_before_anything_is_read(unbroken: Finished, tmp_path: Path) -> None:
+    options = replace(unbroken.options, data=Path("absent"), output=tmp_path / "run", resume=True)
+    with pytest.raises(CheckpointError, match=r"there is no checkpoint .*last\.pt"):
+        train(unbroken.recipe, options, QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_by_another_recipe_is_refused(unbroken: Finished) -> None:
+    recipe = unbroken.recipe.model_copy(update={"seed": 6})
+    with pytest.raises(RecipeError, match=r"last\.pt was made by another recipe than tiny"):
+        train(recipe, replace(unbroken.options, resume=True), QUIET)
+
+
+@pytest.fixture
+def options(data: Path, tmp_path: Path) -> TrainingOptions:
+    return TrainingOptions(data=data, output=tmp_path / "run", workers=0)
+
+
+def test_a_missing_photograph_is_named_before_the_first_epoch(recipe_file: Path, options: TrainingOptions) -> None:
+    (options.data / "images" / "train-3.png").unlink()
+    with pytest.raises(DataError, match=r"photograph .*train-3\.png is missing"):
+        train(read_recipe(recipe_file), options, QUIET)
+    assert not options.output.exists()
+
+
+def test_a_broken_photograph_is_named_before_the_first_epoch(recipe_file: Path, options: TrainingOptions) -> None:
+    path = options.data / "images" / "train-4.png"
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(DataError, match=r"photograph .*train-4\.png: "):
+        train(read_recipe(recipe_file), options, QUIET)
+
+
+def test_a_missing_validation_photograph_is_named_before_the_first_epoch(
+    recipe_file: Path, options: TrainingOptions
+) -> None:
+    (options.data / "images" / "val-2.png").unlink()
+    with pytest.raises(DataError, match=r"photograph .*val-2\.png is missing"):
+        train(read_recipe(recipe_file), options, QUIET)
+
+
+def test_a_broken_annotation_is_named_with_file_and_entry(recipe_file: Path, options: TrainingOptions) -> None:
+    content = json.loads((options.data / "train.json").read_text())
+    content["annotations"][2]["keypoints"].pop()
+    (options.data / "train.json").write_text(json.dumps(content))
+    with pytest.raises(AnnotationError, match=r"train\.json: annotation 20: its keypoints has 50 numbers"):
+        train(read_recipe(recipe_file), options, QUIET)
+
+
+def test_a_missing_annotation_file_is_named(recipe_file: Path, options: TrainingOptions) -> None:
+    (options.data / "val.json").unlink()
+    with pytest.raises(AnnotationError, match=r"annotation file .*val\.json cannot be read"):
+        train(read_recipe(recipe_file), options, QUIET)
+
+
+def test_an_unknown_device_is_named_before_anything_is_read(recipe_file: Path, options: TrainingOptions) -> None:
+    with pytest.raises(DeviceError, match="device 'tpu' cannot be used"):
+        train(read_recipe(recipe_file), replace(options, device="tpu", data=Path("absent")), QUIET)
+
+
+def test_a_run_starts_from_given_weights(recipe_file: Path, options: TrainingOptions, tmp_path: Path) -> None:
+    start = FasterPose("resnet18", 17)
+    save_file(start.state_dict(), tmp_path / "start.safetensors")
+    recipe = read_recipe(recipe_file)
+    frozen = recipe.network.model_copy(update={"frozen_stages": 5})
+    schedule = recipe.schedule.model_copy(update={"epochs": 1})
+    recipe = recipe.model_copy(update={"network": frozen, "schedule": schedule, "validation": ()})
+    train(recipe, replace(options, initial_weights=tmp_path / "start.safetensors", checkpoint_steps=100), QUIET)
+    weights = load_file(options.output / WEIGHTS)
+    assert torch.equal(weights["trunk.layer4.0.conv2.weight"], start.state_dict()["trunk.layer4.0.conv2.weight"])
+    assert not torch.equal(weights["regressor.conv.weight"], start.regressor.conv.weight)
+
+
+def test_a_diverging_run_keeps_its_last_checkpoint(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def poisoned(
+        network: Any, loss: Any, optimiser: Any, batches: Any, rates: Any, first: int, **options: Any
+    ) -> Iterator[Step]:
+        later = (batch if first + i < 8 else _with_nan(batch) for i, batch in enumerate(batches))
+        return train_epoch(network, loss, optimiser, later, rates, first, **options)
+
+    monkeypatch.setattr(train_module, "train_epoch", poisoned)
+    options = replace(unbroken.options, output=tmp_path / "run")
+    with pytest.raises(DivergedError, match="at step 8"):
+        train(unbroken.recipe, options, QUIET)
+    assert load_checkpoint(tmp_path / "run" / LAST)[1].step == 7
+
+
+def _with_nan(batch: Any) -> Any:
+    return batch._replace(heatmaps=batch.heatmaps * float("nan"))
