@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from model.contract.codec import Alignment, Centre, Decoder, HeatmapCodec
 from model.networks.backbones import TrunkName
@@ -109,6 +109,12 @@ class OptimiserRecipe(Section):
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
+    @model_validator(mode="after")
+    def _ignores_nothing(self) -> "OptimiserRecipe":
+        if self.kind == "adam" and self.weight_decay:
+            raise ValueError("weight_decay belongs to adamw; adam takes none")
+        return self
+
 
 class ScheduleRecipe(Section):
     """Length and learning rate.
@@ -130,6 +136,12 @@ class ScheduleRecipe(Section):
     factor: Positive = 0.1
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _ignores_nothing(self) -> "ScheduleRecipe":
+        if self.kind == "cosine" and self.milestones:
+            raise ValueError("milestones belong to steps; a cosine takes none")
+        return self
 
 
 class TrainingSource(Section):

@@ -79,7 +79,7 @@ def results_on_detections(
 
 
 def coco_ap(annotations: Path, results: list[dict[str, Any]]) -> dict[str, float]:
-    """The ten keypoint figures of COCO, each 0..1, by faster-coco-eval; all 0 for no results."""
+    """The ten keypoint figures of COCO, each 0..1 (-1: nobody of that size), by faster-coco-eval; 0 for no results."""
     if not results:
         return dict.fromkeys(STATS, 0.0)
     with contextlib.redirect_stdout(io.StringIO()):

@@ -86,7 +86,7 @@ def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str) -
 
 def open_graph(path: Path, precision: str = "f32") -> Graph:
     """An ONNX graph compiled by OpenVINO for the CPU, in the precision given to INFERENCE_PRECISION_HINT."""
-    compiled = cast("Any", _core()).compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    compiled = cast("Any", core()).compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": precision})
 
     def infer(images: ImageArray) -> FloatArray:
         return np.array(compiled([images])[0], dtype=np.float32)
@@ -96,7 +96,7 @@ def open_graph(path: Path, precision: str = "f32") -> Graph:
 
 def cpu_has_bf16() -> bool:
     """Whether this CPU computes in bfloat16 by itself."""
-    return "BF16" in cast("Any", _core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in cast("Any", core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def run_torch(module: nn.Module, images: ImageArray) -> FloatArray:
@@ -117,29 +117,13 @@ def store_weights_in_half(graph: onnx.ModelProto) -> None:
     """
     casts: list[onnx.NodeProto] = []
     for tensor in graph.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < SMALL_TENSOR:
+        # Vectors are biases and the scales of quantised weights: small, and not rounded to float16 before.
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2 or np.prod(tensor.dims) < SMALL_TENSOR:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half"))
         casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
     _replace_nodes(graph, [*casts, *graph.graph.node])
-
-
-def store_weights_in_int8(graph: onnx.ModelProto) -> None:
-    """Compute every QuantizeLinear of a constant once and store its result, in place: a quarter of the size."""
-    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
-    kept: list[onnx.NodeProto] = []
-    for node in graph.graph.node:
-        if node.op_type == "QuantizeLinear" and node.input[0] in constants:
-            stored = _quantised(node, [numpy_helper.to_array(constants[name]) for name in node.input])
-            graph.graph.initializer.append(numpy_helper.from_array(stored, node.output[0]))
-        else:
-            kept.append(node)
-    _replace_nodes(graph, kept)
-    used = {name for node in kept for name in node.input}
-    unused = [tensor for tensor in graph.graph.initializer if tensor.name not in used]
-    for tensor in unused:
-        graph.graph.initializer.remove(tensor)
 
 
 def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes: Sequence[str] = ()) -> None:
@@ -163,13 +147,12 @@ def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes:
         # Without VNNI a sum of int8 products overflows 16 bits; half-range weights keep results alike on all CPUs.
         advanced_parameters=library.AdvancedQuantizationParameters(overflow_fix=library.OverflowFix.ENABLE),
     )
-    store_weights_in_int8(quantised)
     store_weights_in_half(quantised)
     onnx.save(quantised, path)
 
 
 @cache
-def _core() -> ov.Core:
+def core() -> ov.Core:
     """One for the whole process: a core that goes may leave its thread a signal stack that is no longer mapped.
 
     The next signal with a Python handler (SIGCHLD, once a DataLoader had workers) would then end the process.
@@ -179,15 +162,6 @@ def _core() -> ov.Core:
 
 def _as_input(image: ImageArray) -> dict[str, ImageArray]:
     return {"images": image}
-
-
-def _quantised(node: onnx.NodeProto, inputs: list[np.ndarray]) -> np.ndarray:
-    values, scale, zero = inputs
-    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
-    shape = [-1 if index == axis else 1 for index in range(values.ndim)] if scale.ndim else []
-    levels = np.rint(values / scale.reshape(shape)) + zero.reshape(shape).astype(np.float32)
-    limits = np.iinfo(zero.dtype)
-    return np.clip(levels, limits.min, limits.max).astype(zero.dtype)
 
 
 def _replace_nodes(graph: onnx.ModelProto, nodes: Sequence[onnx.NodeProto]) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import openvino
 from faster_coco_eval import COCO, COCOeval_faster
 
 from model.contract.arrays import BoolArray, DoubleArray, FloatArray, ImageArray
@@ -16,7 +15,7 @@ from model.contract.image import decode_image
 from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec
 from model.detector.boxes import PERSON_CATEGORY, BoxDataError, BoxImage
-from model.graph import Graph
+from model.graph import Graph, core
 
 RECALL_SCORE = 0.3
 RECALL_IOU = 0.5
@@ -41,8 +40,7 @@ def open_detector(path: Path, threads: int = 1) -> Graph:
         # A pinned thread starves when a training holds its core.
         "ENABLE_CPU_PINNING": False,
     }
-    core = cast("Any", openvino).Core()
-    compiled = core.compile_model(core.read_model(path), "CPU", options)
+    compiled = cast("Any", core()).compile_model(str(path), "CPU", options)
 
     def run(images: ImageArray) -> FloatArray:
         return cast("FloatArray", compiled(images)[0])

@@ -1,5 +1,6 @@
 """OpenVINO, the CPU runtime, with its precision pinned."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,15 +36,18 @@ class OpenVinoRuntime:
         Raises:
             RuntimeUnavailableError: no such device, or it has no bf16.
         """
-        core = ov.Core()
-        self.device = _check_device(core, device)
+        self.device = _check_device(device)
         self.precision: Precision = precision
         if precision == "bf16" and not supports_bf16(device):
             raise RuntimeUnavailableError(f"{device} does not compute in bf16; choose --precision fp32, int8 or auto")
-        config = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32", "PERFORMANCE_HINT": "LATENCY"}
+        config = {
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": "NO",  # a pinned thread starves while another process holds its core
+        }
         if threads:
             config["INFERENCE_NUM_THREADS"] = str(threads)
-        compiled = cast(Any, core).compile_model(str(graph), device.upper(), config)
+        compiled = cast(Any, _core()).compile_model(str(graph), device.upper(), config)
         shape = compiled.input(0).partial_shape  # (N, height, width, 3)
         self.input_size: Size = (shape[2].get_length(), shape[1].get_length())
         self._request: Any = compiled.create_infer_request()
@@ -56,11 +60,20 @@ class OpenVinoRuntime:
 
 def supports_bf16(device: str) -> bool:
     """Whether the device has bf16 arithmetic of its own."""
-    return "BF16" in cast(Any, ov.Core()).get_property(device.upper(), "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in cast(Any, _core()).get_property(device.upper(), "OPTIMIZATION_CAPABILITIES")
 
 
-def _check_device(core: ov.Core, device: str) -> str:
-    available = [name.lower() for name in core.available_devices]
+@cache
+def _core() -> ov.Core:
+    """One for the whole process.
+
+    A core that goes may leave its thread a signal stack that is no longer mapped, and the next signal ends the process.
+    """
+    return ov.Core()
+
+
+def _check_device(device: str) -> str:
+    available = [name.lower() for name in _core().available_devices]
     if device.lower() not in available:
         raise RuntimeUnavailableError(f"OpenVINO finds no device {device!r} here; it finds: {', '.join(available)}")
     return device.lower()

@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 import onnx
 import torch
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 from torch import Tensor, nn
 
 from model.contract.arrays import ImageArray
@@ -21,7 +21,6 @@ from model.graph import (
     relative_difference,
     run_torch,
     store_weights_in_half,
-    store_weights_in_int8,
     trace,
     write_graph,
 )
@@ -90,10 +89,11 @@ def test_a_written_graph_computes_what_torch_does_for_any_batch(
 def test_weights_are_stored_in_half_precision(served: nn.Module, crops: ImageArray, tmp_path: Path) -> None:
     stored = as_stored(served)
     write_graph(stored, crops, tmp_path / "model.onnx", "heatmaps")
-    kinds = {t.data_type for t in onnx.load(tmp_path / "model.onnx").graph.initializer if math.prod(t.dims) >= 64}
-    assert kinds == {TensorProto.FLOAT16}
+    tensors = onnx.load(tmp_path / "model.onnx").graph.initializer
+    weights = [tensor for tensor in tensors if len(tensor.dims) > 1 and math.prod(tensor.dims) >= 64]
+    assert {tensor.data_type for tensor in weights} == {TensorProto.FLOAT16}
     parameters = sum(parameter.numel() for parameter in stored.parameters())
-    assert (tmp_path / "model.onnx").stat().st_size < 2 * parameters + 30_000
+    assert (tmp_path / "model.onnx").stat().st_size < 2 * parameters + 40_000
 
 
 def test_the_order_of_colours_matters(served: nn.Module, crops: ImageArray, tmp_path: Path) -> None:
@@ -130,32 +130,3 @@ def test_half_storage_is_lossless_for_rounded_weights(served: nn.Module, crops: 
     onnx.save(content, halves)
     assert halves.stat().st_size < 0.7 * plain.stat().st_size
     assert np.array_equal(open_graph(halves)(crops), open_graph(plain)(crops))
-
-
-@pytest.mark.parametrize("kind", [np.int8, np.uint8])
-@pytest.mark.parametrize("axis", [None, 0, 1])
-def test_constants_are_quantised_as_onnx_defines(kind: type[np.generic], axis: int | None) -> None:
-    """Against the definition's own implementation, ties and saturation included."""
-    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415 - takes long to import
-
-    values = np.array([[0.25, 0.75, -1.25, 900.0], [-900.0, 0.1, 0.5, 1.5], [0.0, -0.5, 2.0, 3.25]], dtype=np.float32)
-    scale = np.array(0.5) if axis is None else 0.5 * np.arange(1, values.shape[axis] + 1)
-    zero = np.full(scale.shape, 3, dtype=kind)
-    node = onnx.helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["y"])
-    if axis is not None:
-        node.attribute.append(onnx.helper.make_attribute("axis", axis))
-    arrays = {"x": values, "scale": scale.astype(np.float32), "zero": zero}
-    out = onnx.helper.make_tensor_value_info("out", onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)), values.shape)
-    graph = onnx.helper.make_graph(
-        [node, onnx.helper.make_node("Identity", ["y"], ["out"])],
-        "one",
-        [],
-        [out],
-        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
-    (expected,) = ReferenceEvaluator(model).run(None, {})
-    store_weights_in_int8(model)
-    assert [rest.op_type for rest in model.graph.node] == ["Identity"]
-    (stored,) = model.graph.initializer
-    assert np.array_equal(numpy_helper.to_array(stored), expected)

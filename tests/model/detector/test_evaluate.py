@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("openvino", reason="needs the train extra")
+pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("faster_coco_eval", reason="needs the train extra")
 
 from model.contract.arrays import FloatArray, ImageArray
