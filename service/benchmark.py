@@ -144,7 +144,9 @@ def _table(pipeline: Pipeline, times: list[StageTimes], rounds: int) -> Table:
 
 
 def _eager_cell(times: StageTimes, stage: str) -> str:
-    return f"{times.eager[stage]:.1f}" if stage in times.eager else "-"
+    if stage not in times.eager:
+        return "-"
+    return f"{times.eager[stage]:.1f} ({times.eager[stage] / times.served[stage]:.1f}x)"
 
 
 def _ratio(times: StageTimes) -> float:
