@@ -19,6 +19,7 @@ from model.engine import DeviceError, DivergedError
 from model.export import Identity, export_run
 from model.graph import ParityError
 from model.measure import Measurement, measure_model
+from model.notes import parse_notes
 from model.train import TrainingOptions, train
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -104,21 +105,13 @@ def export_command(
     ] = None,
 ) -> None:
     """Write a trained network as a bundle: ONNX, int8 ONNX, accuracy on the recipe's validation files, spec."""
-    notes = dict(_key_and_text(item) for item in note or [])
-    export_run(run, data, out, Identity(name, version, licence, notes), Console())
+    export_run(run, data, out, Identity(name, version, licence, parse_notes(note)), Console())
 
 
 def find_recipe(name: str) -> Path:
     """The file of a recipe given by its name in model/recipes or by its path."""
     named = RECIPES / f"{name}.toml"
     return named if named.is_file() else Path(name)
-
-
-def _key_and_text(item: str) -> tuple[str, str]:
-    key, separator, text = item.partition("=")
-    if not separator:
-        raise typer.BadParameter(f"--note {item!r} is not KEY=TEXT")
-    return key, text
 
 
 def main(arguments: list[str]) -> None:

@@ -13,6 +13,7 @@ from model.detector.boxes import BoxDataError, read_person_boxes
 from model.detector.evaluate import find_all, measure, milliseconds, open_detector
 from model.detector.export import GRAPH, INT8_GRAPH, DetectorExport, export_detector
 from model.detector.network import WeightsError
+from model.notes import parse_notes
 
 ERRORS = (BoxDataError, WeightsError)
 """What a user can act on; the caller of `app` prints it as one line."""
@@ -83,7 +84,7 @@ def export_command(
     note: Annotated[list[str] | None, typer.Option(help="KEY=TEXT for the spec's training facts.")] = None,
 ) -> None:
     """Write a bundle: fp32 and int8 ONNX, weights, spec with measured accuracy."""
-    facts: dict[str, Any] = dict(_key_and_text(item) for item in note or [])
+    facts: dict[str, Any] = parse_notes(note)
     export = DetectorExport(weights, data, parse_size(input_size), version, facts, int8)
     report = export_detector(out, export)
     console = Console()
@@ -104,10 +105,3 @@ def parse_size(text: str) -> Size:
     if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 and int(part) % 32 == 0 for part in parts):
         raise typer.BadParameter(f"{text!r} is not WIDTHxHEIGHT in multiples of 32, for example 640x640")
     return int(parts[0]), int(parts[1])
-
-
-def _key_and_text(item: str) -> tuple[str, str]:
-    key, separator, text = item.partition("=")
-    if not separator:
-        raise typer.BadParameter(f"--note {item!r} is not KEY=TEXT")
-    return key, text

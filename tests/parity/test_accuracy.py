@@ -18,13 +18,12 @@ from model.evaluate import STATS, coco_ap
 from model.measure import Measurement, measure_model
 from service.app import create_app
 from service.settings import ServiceSettings
-from service.zoo import find_bundle, zoo_folder
+from service.zoo import find_bundle
 
 NAME = "fasterpose-r18"
 IMAGES_A_REQUEST = 8
 
 
-@pytest.mark.skipif(not (zoo_folder() / NAME).is_dir(), reason=f"the repository embeds no bundle {NAME} yet")
 async def test_ap_through_the_application_equals_evaluate(shared_dir: Path) -> None:
     annotations, folder = shared_dir / "data/coco/person_keypoints_val.json", shared_dir / "data/coco/images"
     bundle = find_bundle(NAME)
