@@ -8,7 +8,7 @@ from model.contract.crop import Size
 from model.contract.image import ImageLimits
 from model.contract.skeleton import COCO_17
 from model.contract.spec import DetectorSpec, PoseSpec, Provenance
-from service.bundles import LoadedModel
+from service.bundles import LoadedModel, Spec
 from service.detector import Detector
 from service.estimator import Estimator
 from service.pipeline import Pipeline
@@ -88,7 +88,12 @@ def detector_spec() -> DetectorSpec:
     return DetectorSpec(provenance("fake-detector"), (160, 160), needs_nms=False)
 
 
+def loaded(spec: Spec, runtime: Runtime, sha256: str = "ab" * 32) -> LoadedModel[Spec]:
+    """A bundle with one runtime, which also stands in for its own replacement."""
+    return LoadedModel(spec, (runtime,), sha256, lambda _: runtime)
+
+
 def make_pipeline(limits: ImageLimits | None = None, pose_runtime: Runtime | None = None) -> Pipeline:
-    detector = Detector(LoadedModel(detector_spec(), FakeDetectorRuntime((160, 160)), "ab" * 32))
-    estimator = Estimator(LoadedModel(pose_spec(), pose_runtime or FakePoseRuntime((48, 64)), "cd" * 32))
+    detector = Detector(loaded(detector_spec(), FakeDetectorRuntime((160, 160))))
+    estimator = Estimator(loaded(pose_spec(), pose_runtime or FakePoseRuntime((48, 64)), "cd" * 32))
     return Pipeline(detector, estimator, limits or ImageLimits())

@@ -2,9 +2,8 @@ import numpy as np
 
 from model.contract.arrays import FloatArray, ImageArray
 from model.contract.crop import Box, CropTransform
-from service.bundles import LoadedModel
 from service.estimator import LARGEST_BATCH, Estimator
-from tests.service.fakes import FakePoseRuntime, pose_spec
+from tests.service.fakes import FakePoseRuntime, loaded, pose_spec
 
 
 class BrightnessRuntime(FakePoseRuntime):
@@ -19,7 +18,7 @@ class BrightnessRuntime(FakePoseRuntime):
 
 def make_estimator() -> tuple[Estimator, BrightnessRuntime]:
     runtime = BrightnessRuntime((48, 64))
-    return Estimator(LoadedModel(pose_spec(), runtime, "00")), runtime
+    return Estimator(loaded(pose_spec(), runtime)), runtime
 
 
 def test_crops_are_the_contracts_byte_for_byte(scene: ImageArray) -> None:
