@@ -1,28 +1,43 @@
 """Protobuf messages -> the checked call, and what REST answers -> protobuf messages."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from service.calls import PoseCall, check_call, check_image_count, own_or_common, refuse_single_image_options
-from service.errors import InvalidOptionError, TooLargeError
+from service.errors import InvalidBodyError, InvalidOptionError, TooLargeError
 from service.jobs import ImageId, ImageJob
 from service.parse import check_values
 from service.pb import pose_pb2
 from service.schemas import BinaryBody, ModelOut
 from service.settings import ServiceSettings
 
+Request = TypeVar("Request", bound=Message)
 
-def read_request(request: pose_pb2.EstimateRequest, settings: ServiceSettings) -> PoseCall:
-    """A request, checked as far as it can be without decoding an image.
+
+def parse(kind: type[Request], data: bytes) -> Request:
+    """Bytes as a message.
 
     Raises:
-        ServiceError: an option or a box is wrong, or there is more than the limits allow.
+        InvalidBodyError: they are none of that kind.
     """
-    if request.ByteSize() > settings.max_body_bytes:
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise InvalidBodyError(f"The message is not a {kind.DESCRIPTOR.full_name}.") from error
+
+
+def read_request(data: bytes, settings: ServiceSettings) -> PoseCall:
+    """An `EstimateRequest`, checked as far as it can be without decoding an image.
+
+    Raises:
+        ServiceError: it cannot be read, an option or a box is wrong, or there is more than the limits allow.
+    """
+    if len(data) > settings.max_body_bytes:
         raise TooLargeError(f"The body is larger than {settings.max_body_bytes} bytes, the most this server takes.")
+    request = parse(pose_pb2.EstimateRequest, data)
     refuse_unknown_fields(_parts(request))
     body = check_values(BinaryBody, _plain_request(request))
     check_image_count(len(body.images), settings)
@@ -51,8 +66,12 @@ def refuse_unknown_fields(parts: Iterable[tuple[str, Message]]) -> None:
             raise InvalidOptionError(f"{location}: field {number} is unknown; this server's {name} has no such field")
 
 
-def given_ids(request: pose_pb2.EstimateRequest) -> list[ImageId]:
-    """The ids under which a request's images are answered if the request itself is wrong; at least one."""
+def given_ids(data: bytes) -> list[ImageId]:
+    """The ids under which an `EstimateRequest`'s images are answered if the request itself is wrong; at least one."""
+    try:
+        request = parse(pose_pb2.EstimateRequest, data)
+    except InvalidBodyError:
+        return [0]
     ids = [_given_id(image.id, i) for i, image in enumerate(request.images)] or [0]
     return [_given_id(request.options.image_id, ids[0])] if len(ids) == 1 else ids
 

@@ -4,7 +4,6 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from service.pb.pose_pb2_grpc import add_PoseServiceServicer_to_server
 from service.rpc import POSE_SERVICE, PoseServicer
 from service.rpc_calls import RpcCalls
 from service.rpc_health import HealthServicer
@@ -53,7 +52,7 @@ async def start_rpc(service: Service, tls: Tls | None = None) -> RpcServer:
     server = aio.server(options=_options(service.settings))
     calls = RpcCalls(service)
     servicer = PoseServicer(service, calls)
-    add_PoseServiceServicer_to_server(servicer, server)
+    server.add_generic_rpc_handlers([servicer.handler()])
     health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(service), server)  # pyright: ignore[reportUnknownMemberType] - the package has no types
     reflection.enable_server_reflection((POSE_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     port = _listen(server, service.settings, tls)

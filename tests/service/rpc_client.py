@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from service.rpc_server import RpcServer, start_rpc
 
 
 @asynccontextmanager
-async def rpc_server(app: FastAPI) -> AsyncIterator[RpcServer]:
+async def rpc_server(app: FastAPI) -> AsyncGenerator[RpcServer]:
     """The application's gRPC server; what is in flight at the end is dropped."""
     server = await start_rpc(app.state.service)
     yield server
@@ -23,7 +23,7 @@ async def rpc_server(app: FastAPI) -> AsyncIterator[RpcServer]:
 
 
 @asynccontextmanager
-async def rpc_channel(app: FastAPI, **options: Any) -> AsyncIterator[aio.Channel]:
+async def rpc_channel(app: FastAPI, **options: Any) -> AsyncGenerator[aio.Channel]:
     """A channel to a gRPC server of the application."""
     async with rpc_server(app) as server, aio.insecure_channel(f"127.0.0.1:{server.port}", **options) as channel:
         yield channel

@@ -9,11 +9,12 @@ import pytest
 from google.protobuf.message import Message
 from pydantic import BaseModel
 
-from service import schemas
+from service import rpc_messages, schemas
+from service.calls import PoseCall
 from service.errors import InvalidOptionError, ServiceError, TooLargeError
 from service.jobs import ImageJob
 from service.pb import pose_pb2
-from service.rpc_messages import given_ids, read_request, refuse_unknown_fields, response_message
+from service.rpc_messages import refuse_unknown_fields, response_message
 from service.schemas import Options
 from service.settings import ServiceSettings
 from tests.conftest import REPOSITORY
@@ -32,6 +33,14 @@ ALL_OPTIONS: dict[str, Any] = {
 }
 UNKNOWN_FIELD = b"\xb0\x06\x01"
 """Field 102, varint 1, on the wire."""
+
+
+def read_request(request: pose_pb2.EstimateRequest) -> PoseCall:
+    return rpc_messages.read_request(request.SerializeToString(), SETTINGS)
+
+
+def given_ids(request: pose_pb2.EstimateRequest) -> list[int | str]:
+    return rpc_messages.given_ids(request.SerializeToString())
 
 
 def test_the_stubs_in_the_repository_are_those_of_the_proto(tmp_path: Path) -> None:
@@ -73,7 +82,7 @@ def test_the_messages_mirror_the_fields_of_rest(
 
 
 def test_what_is_absent_has_its_default() -> None:
-    call = read_request(request_of(b"a", b"b"), SETTINGS)
+    call = read_request(request_of(b"a", b"b"))
     assert call.options == Options()
     assert call.options.model_fields_set == set()
     assert call.images == [
@@ -83,7 +92,7 @@ def test_what_is_absent_has_its_default() -> None:
 
 
 def test_every_option_reaches_the_call() -> None:
-    call = read_request(request_of(b"a", **ALL_OPTIONS), SETTINGS)
+    call = read_request(request_of(b"a", **ALL_OPTIONS))
     assert call.options == Options.model_validate(ALL_OPTIONS)
     assert set(ALL_OPTIONS) == {field.name for field in pose_pb2.Options.DESCRIPTOR.fields}
     assert call.images == [ImageJob(b"a", "left", ((1, 2, 3, 4),), "options.boxes")]
@@ -91,16 +100,16 @@ def test_every_option_reaches_the_call() -> None:
 
 def test_no_boxes_and_an_empty_list_of_boxes_differ() -> None:
     request = message_of({"images": [{"data": b"a"}, {"data": b"b", "boxes": []}]})
-    first, second = read_request(request, SETTINGS).images
+    first, second = read_request(request).images
     assert (first.boxes, second.boxes) == (None, ())
-    (image,) = read_request(request_of(b"a", boxes=[]), SETTINGS).images
+    (image,) = read_request(request_of(b"a", boxes=[])).images
     assert image.boxes == ()
 
 
 @pytest.mark.parametrize("image_id", [0, -(2**63), 2**63 - 1, "0", "ä"])
 def test_ids_keep_their_kind(image_id: int | str) -> None:
     request = message_of({"images": [{"data": b"a", "id": image_id}]})
-    assert read_request(request, SETTINGS).images[0].image_id == image_id
+    assert read_request(request).images[0].image_id == image_id
     assert given_ids(request) == [image_id]
 
 
@@ -127,32 +136,30 @@ def test_a_failed_request_is_answered_under_the_ids_it_gives() -> None:
 )
 def test_wrong_requests_are_refused(request_: pose_pb2.EstimateRequest, kind: type[ServiceError], detail: str) -> None:
     with pytest.raises(kind) as error:
-        read_request(request_, SETTINGS)
+        read_request(request_)
     assert type(error.value) is kind
     error.match(detail)
 
 
-@pytest.mark.parametrize(
-    ("location", "part"),
-    [
-        ("request", lambda request: request),
-        ("options", lambda request: request.options),
-        ("options.image_id", lambda request: request.options.image_id),
-        ("options.boxes[0]", lambda request: request.options.boxes.boxes[0]),
-        ("images[1]", lambda request: request.images[1]),
-        ("images[1].id", lambda request: request.images[1].id),
-        ("images[1].boxes", lambda request: request.images[1].boxes),
-        ("images[1].boxes[1]", lambda request: request.images[1].boxes.boxes[1]),
-    ],
-)
-def test_a_field_that_this_server_does_not_know_is_refused(
-    location: str, part: Callable[[pose_pb2.EstimateRequest], Message]
-) -> None:
+PARTS: dict[str, Callable[[pose_pb2.EstimateRequest], Message]] = {
+    "request": lambda request: request,
+    "options": lambda request: request.options,
+    "options.image_id": lambda request: request.options.image_id,
+    "options.boxes[0]": lambda request: request.options.boxes.boxes[0],
+    "images[1]": lambda request: request.images[1],
+    "images[1].id": lambda request: request.images[1].id,
+    "images[1].boxes": lambda request: request.images[1].boxes,
+    "images[1].boxes[1]": lambda request: request.images[1].boxes.boxes[1],
+}
+
+
+@pytest.mark.parametrize("location", PARTS)
+def test_a_field_that_this_server_does_not_know_is_refused(location: str) -> None:
     second = {"data": b"b", "id": 2, "boxes": [[1, 1, 1, 1]] * 2}
     request = message_of({"images": [{"data": b"a"}, second], "options": {"boxes": [[1, 1, 1, 1]], "image_id": 1}})
-    part(request).MergeFromString(UNKNOWN_FIELD)
+    PARTS[location](request).MergeFromString(UNKNOWN_FIELD)
     with pytest.raises(InvalidOptionError) as error:
-        read_request(request, SETTINGS)
+        read_request(request)
     assert error.value.detail.startswith(f"{location}: field 102 is unknown; this server's ")
 
 
