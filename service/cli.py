@@ -67,6 +67,11 @@ def serve(
     max_images: Annotated[int | None, setting("max_images")] = None,
     max_boxes: Annotated[int | None, setting("max_boxes")] = None,
     max_in_flight: Annotated[int | None, setting("max_in_flight")] = None,
+    max_in_flight_bytes: Annotated[int | None, setting("max_in_flight_bytes")] = None,
+    max_queue_items: Annotated[int | None, setting("max_queue_items")] = None,
+    max_queue_bytes: Annotated[int | None, setting("max_queue_bytes")] = None,
+    detector_batch: Annotated[int | None, setting("detector_batch")] = None,
+    pose_batch: Annotated[int | None, setting("pose_batch")] = None,
     timeout_ms: Annotated[int | None, setting("timeout_ms")] = None,
     drain_s: Annotated[int | None, setting("drain_s")] = None,
 ) -> None:
@@ -89,6 +94,11 @@ def serve(
         max_images=max_images,
         max_boxes=max_boxes,
         max_in_flight=max_in_flight,
+        max_in_flight_bytes=max_in_flight_bytes,
+        max_queue_items=max_queue_items,
+        max_queue_bytes=max_queue_bytes,
+        detector_batch=detector_batch,
+        pose_batch=pose_batch,
         timeout_ms=timeout_ms,
         drain_s=drain_s,
     )

@@ -11,6 +11,7 @@ from service.bodies import PoseCall, read_call
 from service.deadline import deadline
 from service.errors import InvalidOptionError, ServiceError
 from service.formats import Outcome, coco_results, cvat, native
+from service.hang_up import cancelled_by_hang_up
 from service.jobs import ImageJob, ImageResult, PoseOptions
 from service.overlay import draw_people, encode_image
 from service.pipeline import Pipeline
@@ -32,7 +33,8 @@ async def pose(request: Request) -> Response:
     with service.admitted() as pipeline:
         call = await read_call(request, service.settings)
         image_type = _image_type(request, call)
-        async with deadline(request.state.arrival, call.options.timeout_ms or service.settings.timeout_ms):
+        timeout_ms = call.options.timeout_ms or service.settings.timeout_ms
+        async with cancelled_by_hang_up(request.receive), deadline(request.state.arrival, timeout_ms):
             outcomes = await _answer(pipeline, call, keep_pixels=image_type is not None)
             for outcome in outcomes:
                 if isinstance(outcome, ImageResult):
