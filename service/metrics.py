@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from model.contract.spec import DetectorSpec, PoseSpec
 from service.batching.batcher import Batcher
 from service.bundles import LoadedModel
+from service.gpu import gpu_collector
 from service.jobs import ImageResult
 from service.pipeline import Pipeline
 
@@ -103,6 +104,9 @@ class Metrics:
         for part in (pipeline.detector, pipeline.estimator):
             self._show_model(part.model)
             part.batcher.meter = self._meter(part.batcher)
+        gpus = gpu_collector([runtime.device for runtime in pipeline.estimator.model.runtimes])
+        if gpus is not None:
+            self.registry.register(gpus)
 
     def _show_model(self, model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec]) -> None:
         provenance, runtime = model.spec.provenance, model.runtime

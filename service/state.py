@@ -33,6 +33,8 @@ class Service:
         self._draining = False
         self._in_flight = 0
         self._bytes_in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._pace = Pace()
 
     async def load(self) -> None:
@@ -72,6 +74,10 @@ class Service:
         """Let no more requests in; those in flight go on."""
         self._draining = True
 
+    async def drained(self) -> None:
+        """Wait until no request is in flight."""
+        await self._idle.wait()
+
     @contextmanager
     def admitted(self) -> Generator[Pipeline]:
         """Let one request in.
@@ -88,10 +94,13 @@ class Service:
         if self._in_flight >= self.settings.max_in_flight:
             raise self._overloaded(f"{self._in_flight} requests are in flight, the most this server takes. Try again.")
         self._in_flight += 1
+        self._idle.clear()
         try:
             yield pipeline
         finally:
             self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
             self._pace.count(asyncio.get_running_loop().time())
 
     def receive_bytes(self, num_bytes: int) -> None:

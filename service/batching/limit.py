@@ -9,10 +9,10 @@ from model.contract.arrays import ImageArray
 from service.runtime.base import Runtime
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-ROUNDS = 3
-NEAR_BEST = 1.05
+ROUNDS = 5
+NEAR_BEST = 1.1
 """A batch whose time an item is within this factor of the best is as good, and smaller ones answer sooner."""
-LONGEST_BATCH_S = 0.5
+LONGEST_BATCH_S = 0.1
 """Larger batches are not tried once one takes this long: others would wait for it."""
 MISSES = 2
 """Sizes that may bring no gain before the trying ends."""
@@ -64,7 +64,7 @@ def measure_batches(runtime: Runtime) -> dict[int, float]:
 
 
 def smallest_useful(seconds: dict[int, float]) -> int:
-    """The smallest batch whose time an item is within 5% of the best."""
+    """The smallest batch whose time an item is within 10% of the best."""
     best = min(time / size for size, time in seconds.items())
     return min(size for size, time in seconds.items() if time / size <= NEAR_BEST * best)
 

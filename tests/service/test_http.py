@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def without_timings(response: httpx.Response) -> dict[str, Any]:
 @asynccontextmanager
 async def serving(
     load: Callable[[], Pipeline], settings: ServiceSettings | None = None
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of an application that loaded this pipeline."""
     app = create_app(settings or ServiceSettings(), load)
     async with app.router.lifespan_context(app), connect(app) as client:
