@@ -32,7 +32,8 @@ async def pose(request: Request) -> Response:
     """
     service: Service = request.app.state.service
     with service.admitted() as pipeline:
-        call = await read_call(request, service.settings)
+        async with deadline(request.state.arrival, service.settings.timeout_ms):  # its own stands in what is read here
+            call = await read_call(request, service.settings)
         image_type = _image_type(request, call)
         timeout_ms = call.options.timeout_ms or service.settings.timeout_ms
         async with cancelled_by_hang_up(request.receive), deadline(request.state.arrival, timeout_ms):
