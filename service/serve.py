@@ -66,7 +66,12 @@ def open_port(host: str, port: int, flag: str) -> socket.socket:
 
 
 class PoseServer(uvicorn.Server):
-    """Uvicorn that says when the models are loaded, and turns readiness off before it finishes what is in flight."""
+    """Uvicorn that says when the models are loaded, and turns readiness off before it finishes what is in flight.
+
+    Attributes:
+        service: what it serves.
+        rpc: the gRPC server beside it, once it is started.
+    """
 
     def __init__(self, app: FastAPI, settings: ServiceSettings, start: float, tls: Tls | None = None) -> None:
         """A server whose load time counts from `start`, a `time.perf_counter()`."""
@@ -75,7 +80,7 @@ class PoseServer(uvicorn.Server):
         self._start = start
         self._tls = tls
         self._drain_s = settings.drain_s
-        self._rpc: RpcServer | None = None
+        self.rpc: RpcServer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hurry = asyncio.Event()
         super().__init__(_config(app, settings, tls))
@@ -83,17 +88,17 @@ class PoseServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open for requests, and speak up once the models are loaded."""
         self._loop = asyncio.get_running_loop()
-        self._rpc = await start_rpc(self.service, self._tls)
+        self.rpc = await start_rpc(self.service, self._tls)
         await super().startup(sockets)
         if sockets:
             host, http_port = sockets[0].getsockname()[:2]
-            self._announcer = asyncio.create_task(self._announce(host, http_port, self._rpc.port))
+            self._announcer = asyncio.create_task(self._announce(host, http_port, self.rpc.port))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the calls and requests in flight, then close; HTTP answers 503 meanwhile."""
         end = time.monotonic() + self._drain_s
-        if self._rpc is not None:
-            answered = asyncio.create_task(self._rpc.stop(self._drain_s))
+        if self.rpc is not None:
+            answered = asyncio.create_task(self.rpc.stop(self._drain_s))
             await asyncio.wait({answered, asyncio.create_task(self._hurry.wait())}, return_when="FIRST_COMPLETED")
         self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
         await super().shutdown(sockets)

@@ -23,7 +23,7 @@ from service.pipeline import Pipeline
 from service.settings import ENV_PREFIX, ServiceSettings
 from tests.service.fakes import FIGURE, SPOT, detector_spec, make_pipeline, pose_spec
 from tests.service.onnx_files import detector_graph, pose_graph
-from tests.service.rpc_client import rpc_channel
+from tests.service.rpc_client import Blocked, rpc_channel
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,14 @@ async def stub(app: FastAPI) -> AsyncIterator[PoseServiceStub]:
     """A gRPC client of the application, on a loopback port."""
     async with rpc_channel(app) as channel:
         yield PoseServiceStub(channel)
+
+
+@pytest.fixture
+async def blocked(app: FastAPI) -> AsyncIterator[Blocked]:
+    """The application's detector waits until it is let go."""
+    blocked = Blocked(app)
+    yield blocked
+    blocked.release()
 
 
 @pytest.fixture

@@ -1,14 +1,19 @@
 """What tests need to call the gRPC server: a channel on a loopback port, requests and errors in short."""
 
+import asyncio
 import base64
 import json
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from google.protobuf.json_format import ParseDict
 from grpc import aio
+from grpc_health.v1 import health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2_grpc
 
 from service.pb import pose_pb2
 from service.rpc_server import RpcServer, start_rpc
@@ -27,6 +32,41 @@ async def rpc_channel(app: FastAPI, **options: Any) -> AsyncGenerator[aio.Channe
     """A channel to a gRPC server of the application."""
     async with rpc_server(app) as server, aio.insecure_channel(f"127.0.0.1:{server.port}", **options) as channel:
         yield channel
+
+
+class Blocked:
+    """A detector that waits until it is let go, and says when a job has come in."""
+
+    def __init__(self, app: FastAPI) -> None:
+        detector = app.state.service.pipeline.detector.model.runtime
+        self._infer, detector.infer = detector.infer, self._wait
+        self._loop = asyncio.get_running_loop()
+        self._released = threading.Event()
+        self.entered = asyncio.Event()
+
+    def _wait(self, images: Any) -> Any:
+        self._loop.call_soon_threadsafe(self.entered.set)
+        assert self._released.wait(20)
+        return self._infer(images)
+
+    def release(self) -> None:
+        self._released.set()
+
+
+def health_stub(channel: Any) -> Any:
+    """The package has no types."""
+    return health_pb2_grpc.HealthStub(channel)
+
+
+def reflection_stub(channel: Any) -> Any:
+    """The package's types are those of a blocking channel."""
+    return reflection_pb2_grpc.ServerReflectionStub(channel)
+
+
+async def failure(call: Any) -> aio.AioRpcError:
+    with pytest.raises(aio.AioRpcError) as error:
+        await call
+    return error.value
 
 
 def request_of(*photos: bytes, **options: Any) -> pose_pb2.EstimateRequest:

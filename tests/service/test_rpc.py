@@ -5,7 +5,6 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator
-from typing import Any
 
 import cv2
 import grpc
@@ -14,8 +13,8 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from grpc import StatusCode, aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from service.app import create_app
 from service.logs import JsonFormatter, TextFormatter
@@ -25,31 +24,23 @@ from service.pipeline import Pipeline
 from service.settings import ServiceSettings
 from service.state import Service
 from tests.service.fakes import FakePoseRuntime, make_pipeline
-from tests.service.rpc_client import ids_of, message_of, metadata_of, problem_of, request_of, rpc_channel
+from tests.service.rpc_client import (
+    Blocked,
+    failure,
+    health_stub,
+    ids_of,
+    message_of,
+    metadata_of,
+    problem_of,
+    reflection_stub,
+    request_of,
+    rpc_channel,
+)
 
 ESTIMATE = "/fasterpose.v1.PoseService/Estimate"
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 PNG = {"Content-Type": "image/png"}
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-class Blocked:
-    """A detector that waits until it is let go, and says when a job has come in."""
-
-    def __init__(self, app: FastAPI) -> None:
-        detector = app.state.service.pipeline.detector.model.runtime
-        self._infer, detector.infer = detector.infer, self._wait
-        self._loop = asyncio.get_running_loop()
-        self._released = threading.Event()
-        self.entered = asyncio.Event()
-
-    def _wait(self, images: Any) -> Any:
-        self._loop.call_soon_threadsafe(self.entered.set)
-        assert self._released.wait(20)
-        return self._infer(images)
-
-    def release(self) -> None:
-        self._released.set()
 
 
 class Records(logging.Handler):
@@ -65,13 +56,6 @@ class Records(logging.Handler):
 
 
 @pytest.fixture
-async def blocked(app: FastAPI) -> AsyncIterator[Blocked]:
-    blocked = Blocked(app)
-    yield blocked
-    blocked.release()
-
-
-@pytest.fixture
 async def access(caplog: pytest.LogCaptureFixture) -> AsyncIterator[asyncio.Queue[logging.LogRecord]]:
     records, logger = Records(), logging.getLogger("fasterpose.access")
     caplog.set_level(logging.INFO, logger.name)
@@ -82,22 +66,6 @@ async def access(caplog: pytest.LogCaptureFixture) -> AsyncIterator[asyncio.Queu
 
 def counted(app: FastAPI, name: str, **labels: str) -> float | None:
     return app.state.service.metrics.registry.get_sample_value(name, labels)
-
-
-def health_stub(channel: Any) -> Any:
-    """The package has no types."""
-    return health_pb2_grpc.HealthStub(channel)
-
-
-def reflection_stub(channel: Any) -> Any:
-    """The package's types are those of a blocking channel."""
-    return reflection_pb2_grpc.ServerReflectionStub(channel)
-
-
-async def failure(call: Any) -> aio.AioRpcError:
-    with pytest.raises(aio.AioRpcError) as error:
-        await call
-    return error.value
 
 
 async def test_people_are_found(stub: PoseServiceStub, photo: bytes) -> None:
@@ -307,7 +275,7 @@ async def test_a_fault_of_ours_is_internal_without_its_cause(app: FastAPI, stub:
     def fail(*_: object) -> None:
         raise RuntimeError("secret /home/someone/model.onnx")
 
-    app.state.service.pipeline.detector.infer = fail
+    app.state.service.pipeline.detector.people = fail
     error = await failure(stub.Estimate(request_of(photo)))
     assert (error.code(), problem_of(error)["status"]) == (StatusCode.INTERNAL, 500)
     assert "secret" not in str(error)
