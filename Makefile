@@ -6,9 +6,11 @@ SERVER := .venv
 TRAIN := .venv-train
 CODE := model service tests
 
-# Those under load take their time and want the machine for themselves. The tests of training, and those that compare training with serving, need torch; all others must run without it.
-LOAD_TESTS := tests/load
+# The tests of training, and those that compare training with serving, need torch; all others must run without it.
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
+
+# These want a quiet machine and a minute of it: no part of `make test`.
+LOAD_TESTS := tests/load
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -29,7 +31,7 @@ test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, wit
 	@echo "Server tests, in $(SERVER) (without torch)"
 	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS))
 
-test-train: $(TRAIN)/.train  ## Those under load take their time and want the machine for themselves. The tests of training, and those that compare it with the server
+test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
 	@$(TRAIN)/bin/python -m pytest $(TORCH_TESTS)
 
