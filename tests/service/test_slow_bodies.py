@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
