@@ -30,7 +30,7 @@ test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, wit
 	@echo "Server tests, in $(SERVER) (without torch)"
 	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS))
 
-test-train: $(TRAIN)/.train  ## Those under load take their time and want the machine for themselves. The tests of training, and those that compare it with the server
+test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
 	@$(TRAIN)/bin/python -m pytest $(TORCH_TESTS)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.load.raw import Address, ask, get_request
 
 MIB = 2**20
+FREE_PORTS = ("--http-port", "0", "--grpc-port", "0")
 BATCHES = ("--detector-batch", "1", "--pose-batch", "4")
 """Set, so that no start measures them: on a busy machine each would choose others."""
 
@@ -26,13 +27,13 @@ class Server:
     """
 
     def __init__(self, *arguments: str, log: Path) -> None:
-        """Start a server with the embedded bundles on a free port of the loopback, and wait until it is ready."""
+        """Start a server with the embedded bundles on free ports of the loopback, and wait until it is ready."""
         self.log = log
-        command = [sys.executable, "-m", "service.cli", "serve", "--http-port", "0", *BATCHES, *arguments]
+        command = [sys.executable, "-m", "service.cli", "serve", *FREE_PORTS, *BATCHES, *arguments]
         with log.open("w") as errors:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self._process.stdout is not None
-        lines = [self._process.stdout.readline() for _ in range(5)]
+        lines = [self._process.stdout.readline() for _ in range(6)]
         found = re.search(r"http://localhost:(\d+)/", lines[1])
         assert found, f"the server did not start: {log.read_text()}"
         self.address: Address = ("127.0.0.1", int(found[1]))

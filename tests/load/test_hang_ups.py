@@ -1,6 +1,7 @@
 """Clients that send a request and are gone."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -23,12 +24,11 @@ async def test_the_next_answer_after_300_hang_ups(
     await ask(server.address, one_person)
     before = await server.people_computed()
     await _ask_and_hang_up(server, one_person, moment, rudely)
-    answer = await ask(server.address, one_person)
+    seconds, refused = await _until_answered(server, one_person)
     await server.rest()
     computed = await server.people_computed() - before - 1
-    say(f"next answer {answer.status} after {1000 * answer.seconds:.0f} ms; {computed} of {CLIENTS} were computed")
-    assert answer.status == 200
-    assert answer.seconds < NEXT_ANSWER_S
+    say(f"next answer after {1000 * seconds:.0f} ms, {refused} times 429 before; {computed} of {CLIENTS} were computed")
+    assert seconds < NEXT_ANSWER_S
     assert computed < CLIENTS / 2
 
 
@@ -42,3 +42,12 @@ async def _ask_and_hang_up(server: Server, request: bytes, moment: Moment, rudel
             pass
     for connection in connections:
         connection.hang_up(rudely=rudely)
+
+
+async def _until_answered(server: Server, request: bytes) -> tuple[float, int]:
+    """Ask until the answer is not 429, as it is while the server has not heard yet that the others are gone."""
+    begun, refused = time.perf_counter(), 0
+    while (answer := await ask(server.address, request)).status == 429:
+        refused += 1
+    assert answer.status == 200
+    return time.perf_counter() - begun, refused
