@@ -4,7 +4,10 @@ import re
 import secrets
 
 LONGEST_REQUEST_ID = 128
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<span>[0-9a-f]{16})-[0-9a-f]{2}(-.*)?"
+)
+"""https://www.w3.org/TR/trace-context/#traceparent-header; later versions may have more behind the flags."""
 
 
 def request_id_from(given: str | None) -> str:
@@ -14,7 +17,14 @@ def request_id_from(given: str | None) -> str:
     return secrets.token_hex(8)
 
 
-def trace_id_from(traceparent: str | None) -> str | None:
-    """The trace id, 32 hex digits, of a W3C `traceparent`; None if there is none or it is not a valid one."""
+def trace_fields(traceparent: str | None) -> dict[str, str]:
+    """The caller's trace for a log line, so that one request is found across services.
+
+    Args:
+        traceparent: W3C trace context, as sent.
+
+    Returns:
+        `trace_id` of 32 and `parent_id` of 16 hex digits; nothing if it is missing or not valid.
+    """
     match = TRACEPARENT.fullmatch(traceparent or "")
-    return match[1] if match else None
+    return {"trace_id": match["trace"], "parent_id": match["span"]} if match else {}

@@ -11,7 +11,7 @@ import orjson
 from grpc import StatusCode, aio
 
 from service.errors import DeadlineExceededError, InternalError, ServiceError
-from service.identity import request_id_from, trace_id_from
+from service.identity import request_id_from, trace_fields
 from service.problems import REJECTIONS
 from service.state import Service
 
@@ -27,14 +27,14 @@ class RpcCall:
     Attributes:
         method: `/package.Service/Method`.
         request_id: the client's, or a new one.
-        trace_id: of the client's `traceparent`, if it sent one.
+        trace: fields of the client's `traceparent` for the log, if it sent one.
         arrival: by the event loop's clock, seconds.
         status: name of the gRPC status that it ends with.
     """
 
     method: str
     request_id: str
-    trace_id: str | None
+    trace: dict[str, str]
     arrival: float
     status: str = "OK"
 
@@ -102,9 +102,8 @@ class RpcCalls:
             "status": call.status,
             "duration_ms": round(seconds * 1000, 1),
             "request_id": call.request_id,
+            **call.trace,
         }
-        if call.trace_id:
-            fields["trace_id"] = call.trace_id
         logger.info("gRPC %s %s", call.method, call.status, extra={"fields": fields})
 
 
@@ -113,6 +112,6 @@ def _begin(method: str, context: Context) -> RpcCall:
     return RpcCall(
         method,
         request_id_from(given.get("x-request-id")),
-        trace_id_from(given.get("traceparent")),
+        trace_fields(given.get("traceparent")),
         asyncio.get_running_loop().time(),
     )

@@ -97,11 +97,17 @@ class PoseServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish the calls and requests in flight, then close; HTTP answers 503 meanwhile."""
         end = time.monotonic() + self._drain_s
-        if self.rpc is not None:
-            answered = asyncio.create_task(self.rpc.stop(self._drain_s))
-            await asyncio.wait({answered, asyncio.create_task(self._hurry.wait())}, return_when="FIRST_COMPLETED")
+        answered = asyncio.create_task(self._finish())
+        hurried = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait({answered, hurried}, timeout=self._drain_s, return_when="FIRST_COMPLETED")
         self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
         await super().shutdown(sockets)
+
+    async def _finish(self) -> None:
+        """Answer the gRPC calls and the HTTP requests in flight."""
+        if self.rpc is not None:
+            await self.rpc.stop(self._drain_s)
+        await self.service.drained()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         """On SIGTERM or SIGINT; a second SIGINT does not wait.
