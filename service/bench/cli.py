@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from click.core import ParameterSource
 
 from service.flags import Config, DetectorName, Device, Model, PrecisionName, RuntimeName, ThreadCount, read_settings
 
@@ -86,10 +85,16 @@ def runtime_command(
 
 def _refuse_flags_before(context: typer.Context, subcommand: str) -> None:
     """A flag before a subcommand would be ignored."""
-    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    given = [name for name in context.params if _is_flag(context, name)]
     if given:
         flag = f"--{given[0].replace('_', '-')}"
         raise typer.BadParameter(f"{flag} belongs behind the subcommand: fasterpose benchmark {subcommand} {flag} ...")
+
+
+def _is_flag(context: typer.Context, name: str) -> bool:
+    """Whether a parameter came from the command line, not from a default or the environment."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _numbers(text: str, flag: str) -> tuple[int, ...]:
