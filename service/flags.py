@@ -13,7 +13,8 @@ from service.settings import ServiceSettings, load_settings
 def setting(name: str) -> OptionInfo:
     """A flag for a setting; its help and its default come from the setting itself."""
     field = ServiceSettings.model_fields[name]
-    text = f"{field.description}  [default: {field.default}]"  # the flag's own default is None: not given
+    default = "none" if field.default is None else field.default
+    text = f"{field.description}  [default: {default}]"  # the flag's own default is None: not given
     return cast(OptionInfo, typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=False))
 
 
