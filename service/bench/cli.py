@@ -2,11 +2,13 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from service.flags import Config, DetectorName, Device, Model, PrecisionName, RuntimeName, ThreadCount, read_settings
+
+Name = TypeVar("Name", bound=str)
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -83,6 +85,59 @@ def runtime_command(
     write_json(json, timings_content(timings, rounds))
 
 
+@app.command("serve")
+def serve_command(
+    *,
+    transports: Annotated[str, typer.Option(help="How requests are sent.")] = "raw,multipart,json,grpc,grpc-stream",
+    concurrency: Annotated[str, typer.Option(help="Requests under way at any time.")] = "1,8,32",
+    seconds: Annotated[float, typer.Option(min=0.1, help="Measured time of each load in each round, s.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Every load is measured so often; medians are printed.")] = 3,
+    url: Annotated[
+        str | None, typer.Option(help="A server that runs already, http://HOST:PORT; without it one is started.")
+    ] = None,
+    grpc: Annotated[str | None, typer.Option(help="Its gRPC address, HOST:PORT.")] = None,
+    json: Json = None,
+    config: Config = None,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+) -> None:
+    """Load the server with photographs of 1 and of 5 people, and compare it with its networks alone.
+
+    A server is started on free ports of loopback, the load generator is a third process. Each load begins when the
+    one before was answered entirely.
+    """
+    from service.bench import serve  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.bench.networks import load_networks  # noqa: PLC0415
+    from service.bench.report import print_targets, write_json  # noqa: PLC0415
+    from service.bench.requests import TRANSPORTS  # noqa: PLC0415
+
+    plan = serve.ServePlan(
+        _names(transports, TRANSPORTS, "--transports"), _numbers(concurrency, "--concurrency"), seconds, rounds
+    )
+    settings = read_settings(
+        config,
+        model=model,
+        detector=detector,
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        threads=threads,
+    )
+    networks = load_networks(settings)
+    loads = serve.plan_loads(plan, networks)
+    with serve.server_to_load(settings, url, grpc, plan) as address:
+        serve.check_networks(address, networks)
+        serve.run_loads(plan, loads, address, networks)
+    serve.print_loads(loads, networks, plan)
+    serve.print_raw(loads)
+    print_targets(serve.serve_targets(loads))
+    write_json(json, serve.loads_content(loads, networks, plan))
+
+
 def _refuse_flags_before(context: typer.Context, subcommand: str) -> None:
     """A flag before a subcommand would be ignored."""
     given = [name for name in context.params if _is_flag(context, name)]
@@ -108,7 +163,7 @@ def _numbers(text: str, flag: str) -> tuple[int, ...]:
     return numbers
 
 
-def _names(text: str, known: tuple[str, ...], flag: str) -> tuple[str, ...]:
+def _names(text: str, known: tuple[Name, ...], flag: str) -> tuple[Name, ...]:
     """`raw,grpc` -> its names, in the order in which they are known."""
     chosen = text.split(",")
     unknown = [name for name in chosen if name not in known]

@@ -58,6 +58,11 @@ def people_rate(result: LoadResult) -> float:
     return result.people / result.seconds if result.seconds > 0 else 0.0
 
 
+def percentile(result: LoadResult, percent: float) -> float | None:
+    """The latency, ms, that so many of 100 good answers did not exceed; None without any."""
+    return float(np.percentile(result.latencies_ms, percent)) if result.latencies_ms else None
+
+
 def median_ratio(numerators: Iterable[float], denominators: Iterable[float]) -> float | None:
     """The median of the ratios within each round: a machine that slows down in one slows both. None without any."""
     ratios = [above / below for above, below in zip(numerators, denominators, strict=True) if below > 0]
@@ -65,5 +70,5 @@ def median_ratio(numerators: Iterable[float], denominators: Iterable[float]) -> 
 
 
 def _median_percentile(rounds: Sequence[LoadResult], percent: float) -> float | None:
-    values = [float(np.percentile(result.latencies_ms, percent)) for result in rounds if result.latencies_ms]
+    values = [value for result in rounds if (value := percentile(result, percent)) is not None]
     return statistics.median(values) if values else None

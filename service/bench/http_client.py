@@ -4,6 +4,7 @@ The load generator shares its cores with the server, so what the client costs is
 """
 
 import asyncio
+from typing import cast
 
 import httptools
 
@@ -65,8 +66,7 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class does not derive from it
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
