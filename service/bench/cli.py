@@ -138,6 +138,55 @@ def serve_command(
     write_json(json, serve.loads_content(loads, networks, plan))
 
 
+@app.command("peers")
+def peers_command(
+    *,
+    parts: Annotated[str, typer.Option(help="With the networks, and with a stand-in of 1 ms.")] = "networks,stand-in",
+    concurrency: Annotated[str, typer.Option(help="Requests under way at any time.")] = "1,8,32",
+    seconds: Annotated[float, typer.Option(min=0.1, help="Measured time of each load in each round, s.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Every load is measured so often; medians are printed.")] = 3,
+    people: Annotated[int, typer.Option(min=1, max=5, help="People in the photograph for the networks.")] = 1,
+    peers_python: Annotated[
+        Path, typer.Option(help="An interpreter that has LitServe, BentoML, OpenVINO and pydantic-settings.")
+    ] = Path(".venv-peers/bin/python"),
+    train_python: Annotated[Path, typer.Option(help="An interpreter that has the train extra.")] = Path(
+        ".venv-train/bin/python"
+    ),
+    json: Json = None,
+    config: Config = None,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+) -> None:
+    """Load other servers around the same networks, and ours, in turns.
+
+    FastAPI with ultralytics and eager torch; LitServe and BentoML with the same graphs. In a clone, `make
+    benchmark-peers` installs what they need.
+    """
+    from service.bench import contest  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.bench.report import print_targets, write_json  # noqa: PLC0415
+
+    turns = contest.Turns(_numbers(concurrency, "--concurrency"), seconds, rounds)
+    settings = read_settings(
+        config,
+        model=model,
+        detector=detector,
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        threads=threads,
+    )
+    interpreters = contest.find_interpreters(peers_python.absolute(), train_python.absolute())
+    contests = contest.plan_contests(_names(parts, contest.PARTS, "--parts"), settings, people, interpreters)
+    entries = contest.run_contests(contests, turns)
+    contest.print_entries(contests, entries, turns)
+    print_targets(contest.contest_targets(entries))
+    write_json(json, contest.entries_content(contests, entries, turns))
+
+
 def _refuse_flags_before(context: typer.Context, subcommand: str) -> None:
     """A flag before a subcommand would be ignored."""
     given = [name for name in context.params if _is_flag(context, name)]

@@ -1,5 +1,6 @@
 """What two cores can do with the networks alone: the measure for a server around them."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from service.bench.networks import Networks, cut_crops, items_per_second, letter
 
 DETECTOR_BATCHES = (1, 2, 4)
 POSE_BATCHES = (1, 2, 4, 8)
-SECONDS = 0.1
+SECONDS = 0.2
 """For one batch size; at least two calls are made."""
 
 
@@ -26,22 +27,22 @@ class RawRates:
     detector: dict[int, float]
     pose: dict[int, float]
 
-    @property
-    def people_per_second(self) -> float:
-        """People a second at the pose network's best batch size."""
-        return max(self.pose.values())
 
-    def images_per_second(self, people: float, detect: bool) -> float:
-        """Images a second if nothing but the networks took time, each at its best batch size.
+def images_per_second(rounds: Sequence[RawRates], people: int, *, detect: bool) -> list[float]:
+    """Images a second in each round if nothing but the networks took time.
 
-        Args:
-            people: in an image.
-            detect: whether the detector runs.
-        """
-        seconds = people / self.people_per_second
-        if detect:
-            seconds += 1 / max(self.detector.values())
-        return 1 / seconds if seconds else 0.0
+    Each network runs at the batch size that is best in the median over the rounds.
+
+    Args:
+        rounds: rates of several rounds.
+        people: in an image.
+        detect: whether the detector runs.
+    """
+    poses, detectors = [rates.pose for rates in rounds], [rates.detector for rates in rounds]
+    seconds = [people / rate for rate in _at_best_batch(poses)]
+    if detect:
+        seconds = [own + 1 / rate for own, rate in zip(seconds, _at_best_batch(detectors), strict=True)]
+    return [1 / own for own in seconds]
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,8 @@ def measure_raw(networks: Networks, inputs: RawInputs) -> RawRates:
         {batch: items_per_second(detectors, inputs.fitted, batch, SECONDS) for batch in DETECTOR_BATCHES},
         {batch: items_per_second(poses, inputs.crops, batch, SECONDS) for batch in pose_batches},
     )
+
+
+def _at_best_batch(rounds: Sequence[dict[int, float]]) -> list[float]:
+    best = max(rounds[0], key=lambda batch: statistics.median(rates[batch] for rates in rounds))
+    return [rates[best] for rates in rounds]

@@ -36,8 +36,8 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether the figure was measured and reaches the bound."""
-        if self.measured is None:
+        """Whether the figure was measured and reaches the bound; a cost below nothing is noise."""
+        if self.measured is None or self.measured < 0:
             return False
         return self.measured >= self.bound if self.at_least else self.measured <= self.bound
 

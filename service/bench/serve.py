@@ -16,7 +16,7 @@ from service.bench.figures import Figures, image_rate, median_ratio, percentile,
 from service.bench.job import LoadResult
 from service.bench.networks import Networks, find_people
 from service.bench.photographs import CROWD, crowd_photograph
-from service.bench.raw import RawInputs, RawRates, measure_raw, raw_inputs
+from service.bench.raw import RawInputs, RawRates, images_per_second, measure_raw, raw_inputs
 from service.bench.report import Target, cell, errors_cell, machine_line, print_table, progress_bar
 from service.bench.requests import Address, Photograph, Transport, load_job
 from service.bench.servers import LOOPBACK, ServerProcess, free_port, log_folder, measure_load, settings_environment
@@ -82,7 +82,7 @@ class Load:
     @property
     def raw_rates(self) -> list[float]:
         """Images a second of the networks alone, in each round."""
-        return [rates.images_per_second(len(self.inputs.crops), self.detect) for rates in self.raw]
+        return images_per_second(self.raw, len(self.inputs.crops), detect=self.detect)
 
     @property
     def served_share(self) -> float | None:
