@@ -110,7 +110,7 @@ def serve_command(
     A server is started on free ports of loopback, the load generator is a third process. Each load begins when the
     one before was answered entirely.
     """
-    from service.bench import serve  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.bench import serve, serve_report  # noqa: PLC0415 - `--help` must not wait for the runtime
     from service.bench.networks import load_networks  # noqa: PLC0415
     from service.bench.report import print_targets, write_json  # noqa: PLC0415
     from service.bench.requests import TRANSPORTS  # noqa: PLC0415
@@ -132,10 +132,10 @@ def serve_command(
     with serve.server_to_load(settings, url, grpc, plan) as address:
         serve.check_networks(address, networks)
         serve.run_loads(plan, loads, address, networks)
-    serve.print_loads(loads, networks, plan)
-    serve.print_raw(loads)
-    print_targets(serve.serve_targets(loads))
-    write_json(json, serve.loads_content(loads, networks, plan))
+    serve_report.print_loads(loads, networks, plan)
+    serve_report.print_raw(loads)
+    print_targets(serve_report.serve_targets(loads))
+    write_json(json, serve_report.loads_content(loads, networks, plan))
 
 
 @app.command("peers")
@@ -166,7 +166,7 @@ def peers_command(
     FastAPI with ultralytics and eager torch; LitServe and BentoML with the same graphs. In a clone, `make
     benchmark-peers` installs what they need.
     """
-    from service.bench import contest  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.bench import contenders, contest  # noqa: PLC0415 - `--help` must not wait for the runtime
     from service.bench.report import print_targets, write_json  # noqa: PLC0415
 
     turns = contest.Turns(_numbers(concurrency, "--concurrency"), seconds, rounds)
@@ -179,8 +179,8 @@ def peers_command(
         device=device,
         threads=threads,
     )
-    interpreters = contest.find_interpreters(peers_python.absolute(), train_python.absolute())
-    contests = contest.plan_contests(_names(parts, contest.PARTS, "--parts"), settings, people, interpreters)
+    interpreters = contenders.find_interpreters(peers_python.absolute(), train_python.absolute())
+    contests = contenders.plan_contests(_names(parts, contenders.PARTS, "--parts"), settings, people, interpreters)
     entries = contest.run_contests(contests, turns)
     contest.print_entries(contests, entries, turns)
     print_targets(contest.contest_targets(entries))

@@ -1,7 +1,6 @@
 """`fasterpose benchmark peers`: other servers with the same networks and the same form, and ours, turn by turn."""
 
-import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,48 +8,16 @@ from pathlib import Path
 from rich.progress import Progress
 from rich.table import Table
 
+from service.bench.contenders import LITSERVE, NETWORKS, OURS, PLAIN, Contender, Contest, Part
 from service.bench.figures import Figures, image_rate, median_ratio, percentile, summarize_rounds
 from service.bench.job import LoadResult
-from service.bench.photographs import crowd_photograph, small_photograph
 from service.bench.report import Target, cell, errors_cell, machine_line, print_table, progress_bar
 from service.bench.requests import Address, Photograph, load_job
-from service.bench.servers import LOOPBACK, ServerProcess, free_port, log_folder, measure_load, settings_environment
-from service.bench.standin import STAND_IN
-from service.settings import ServiceSettings
+from service.bench.servers import LOOPBACK, ServerProcess, free_port, log_folder, measure_load
 
-OURS = "fasterpose"
-PLAIN = "FastAPI + ultralytics + eager torch"
-LITSERVE = "LitServe"
-BENTOML = "BentoML"
 BUSY, CROWDED = 8, 32
 SETTLE_S = 1.0
 """A first load of every server that is not counted: BentoML learns from it how long to wait for a batch."""
-
-Part = str
-NETWORKS: Part = "networks"
-STAND_INS: Part = "stand-in"
-PARTS = (NETWORKS, STAND_INS)
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A server and how it is started and asked.
-
-    Attributes:
-        name: how tables call it.
-        command: starts it at a port.
-        environment: its variables, at a port.
-        path: of its route.
-        ready_path: answers 200 once the networks are loaded.
-        takes_options: whether the options of the photograph stand in the query; the peers have none.
-    """
-
-    name: str
-    command: Callable[[int], list[str]]
-    environment: Callable[[int], dict[str, str]]
-    path: str
-    ready_path: str
-    takes_options: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,23 +56,6 @@ class Turns:
 
 
 @dataclass(frozen=True)
-class Contest:
-    """One part of the comparison.
-
-    Attributes:
-        title: what is compared.
-        part: its name.
-        photograph: what everybody is sent.
-        contenders: ours first.
-    """
-
-    title: str
-    part: Part
-    photograph: Photograph
-    contenders: tuple[Contender, ...]
-
-
-@dataclass(frozen=True)
 class Entry:
     """One row of a table.
 
@@ -125,101 +75,6 @@ class Entry:
     def figures(self) -> Figures:
         """Medians over the rounds."""
         return summarize_rounds(self.results)
-
-
-@dataclass(frozen=True)
-class Interpreters:
-    """Where the peers' packages are installed; None leaves out who needs them.
-
-    Attributes:
-        peers: has LitServe and BentoML.
-        train: has torch and ultralytics.
-    """
-
-    peers: Path | None
-    train: Path | None
-
-
-def find_interpreters(peers: Path, train: Path) -> Interpreters:
-    """The interpreters that are there; for one that is not, a line says who is left out."""
-    found = Interpreters(peers if peers.is_file() else None, train if train.is_file() else None)
-    for interpreter, path, who in (
-        (found.peers, peers, f"{LITSERVE} and {BENTOML} are"),
-        (found.train, train, f"{PLAIN} is"),
-    ):
-        if interpreter is None:
-            sys.stdout.write(f"{who} left out: there is no {path} (in a clone: make benchmark-peers)\n")
-    return found
-
-
-def plan_contests(
-    parts: Sequence[Part], settings: ServiceSettings, people: int, interpreters: Interpreters
-) -> list[Contest]:
-    """The parts of the comparison, with the servers that can be started here."""
-    planned = {
-        NETWORKS: lambda: _networks_contest(settings_environment(settings), people, interpreters),
-        STAND_INS: lambda: _stand_in_contest(interpreters),
-    }
-    return [planned[part]() for part in parts]
-
-
-def _networks_contest(chosen: dict[str, str], people: int, interpreters: Interpreters) -> Contest:
-    photograph = Photograph(f"{people} people", crowd_photograph(people))
-    title = f"The served networks, a 720p photograph, people in it: {people}, multipart"
-    contenders = (
-        _ours(["service.cli", "serve"], chosen),
-        *_plain(interpreters, chosen),
-        *_frameworks(interpreters, chosen),
-    )
-    return Contest(title, NETWORKS, photograph, contenders)
-
-
-def _stand_in_contest(interpreters: Interpreters) -> Contest:
-    photograph = Photograph("small", small_photograph(), detect=False)
-    title = "A stand-in network that takes 1 ms for a batch, a small photograph, multipart"
-    contenders = (_ours(["service.bench.standin"], {}), *_frameworks(interpreters, {STAND_IN: "1"}))
-    return Contest(title, STAND_INS, photograph, contenders)
-
-
-def _ours(module: list[str], chosen: dict[str, str]) -> Contender:
-    return Contender(
-        OURS,
-        lambda port: [sys.executable, "-m", *module],
-        lambda port: chosen | {"FASTERPOSE_HTTP_PORT": str(port), "FASTERPOSE_GRPC_PORT": "0"},
-        "/v1/pose",
-        "/readyz",
-        takes_options=True,
-    )
-
-
-def _plain(interpreters: Interpreters, chosen: dict[str, str]) -> list[Contender]:
-    python = interpreters.train
-    if python is None:
-        return []
-    module = "service.bench.peers.plain_server"
-    return [
-        Contender(PLAIN, lambda port: [str(python), "-m", module, str(port)], lambda port: chosen, "/pose", "/health")
-    ]
-
-
-def _frameworks(interpreters: Interpreters, environment: dict[str, str]) -> list[Contender]:
-    python = interpreters.peers
-    if python is None:
-        return []
-    lit, bento = "service.bench.peers.litserve_server", "service.bench.peers.bentoml_server:PoseService"
-    where = ["--host", LOOPBACK, "--port"]
-    return [
-        Contender(
-            LITSERVE, lambda port: [str(python), "-m", lit, str(port)], lambda port: environment, "/predict", "/health"
-        ),
-        Contender(
-            BENTOML,
-            lambda port: [str(python), "-m", "bentoml", "serve", bento, *where, str(port)],
-            lambda port: environment,
-            "/pose",
-            "/readyz",
-        ),
-    ]
 
 
 def run_contests(contests: Sequence[Contest], turns: Turns) -> list[Entry]:
@@ -304,8 +159,7 @@ def _run_contest(contest: Contest, turns: Turns, progress: Progress) -> list[Ent
 def _started(contender: Contender, photograph: Photograph, folder: Path) -> Generator[Rival]:
     """A server that is ready, has settled, and is paused until its turn."""
     port = free_port()
-    log = folder / f"{port}.log"
-    process = ServerProcess(contender.name, contender.command(port), contender.environment(port), log)
+    process = contender.start(port, folder / f"{port}.log")
     asked = photograph if contender.takes_options else Photograph(photograph.name, photograph.data)
     try:
         process.wait_until_ready(port, contender.ready_path)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 from grpc import aio
 
@@ -18,6 +19,8 @@ LARGEST_MESSAGE = 32 * 2**20
 CHANNEL_OPTIONS = [("grpc.max_send_message_length", LARGEST_MESSAGE)]
 
 Stream = aio.StreamStreamCall[EstimateRequest, EstimateResponse]
+Waiting = deque[asyncio.Future[EstimateResponse]]
+"""Who waits for the answers of one stream, in the order of the frames."""
 
 
 def estimate_request(photograph: Photograph) -> bytes:
@@ -30,21 +33,24 @@ def estimate_request(photograph: Photograph) -> bytes:
     return EstimateRequest(images=[image], options=options).SerializeToString()
 
 
-def open_grpc_askers(job: LoadJob) -> "Sequence[UnaryAsker | StreamAsker]":
-    """One asker for each request under way; the askers of a stream share it."""
+@asynccontextmanager
+async def open_grpc_askers(job: LoadJob) -> AsyncGenerator["list[UnaryAsker] | list[StreamAsker]"]:
+    """One asker for each request under way, all on one channel; the askers of a stream share it."""
     request = EstimateRequest.FromString(job.request)
-    channel = aio.insecure_channel(f"{job.host}:{job.port}", options=CHANNEL_OPTIONS)
-    if job.wire == "grpc":
-        return [UnaryAsker(channel, request) for _ in range(job.concurrency)]
-    streams = [FrameStream(channel) for _ in range(-(-job.concurrency // FRAMES_A_STREAM))]
-    return [StreamAsker(streams[i // FRAMES_A_STREAM], channel, request) for i in range(job.concurrency)]
+    async with aio.insecure_channel(f"{job.host}:{job.port}", options=CHANNEL_OPTIONS) as channel:
+        if job.wire == "grpc":
+            yield [UnaryAsker(channel, request) for _ in range(job.concurrency)]
+            return
+        streams = [FrameStream(channel) for _ in range(-(-job.concurrency // FRAMES_A_STREAM))]
+        yield [StreamAsker(streams[i // FRAMES_A_STREAM], request) for i in range(job.concurrency)]
+        for stream in streams:
+            await stream.close()
 
 
 class UnaryAsker:
     """Calls `Estimate` again and again."""
 
     def __init__(self, channel: aio.Channel, request: EstimateRequest) -> None:
-        self._channel = channel
         self._estimate = PoseServiceStub(channel).Estimate
         self._request = request
 
@@ -59,10 +65,6 @@ class UnaryAsker:
         except aio.AioRpcError as error:
             raise RefusedError(error.code().name) from error
 
-    async def close(self) -> None:
-        """Close the channel."""
-        await self._channel.close()
-
 
 class FrameStream:
     """A call of `EstimateStream`, opened with the first frame and again after it broke."""
@@ -71,67 +73,68 @@ class FrameStream:
         self._open_stream = PoseServiceStub(channel).EstimateStream
         self._turn = asyncio.Lock()  # one frame is written at a time
         self._call: Stream | None = None
-        self._waiting: deque[asyncio.Future[EstimateResponse]] = deque()
+        self._waiting: Waiting = deque()
 
     async def ask(self, request: EstimateRequest) -> EstimateResponse:
         """Send a frame and wait for its answer; answers come in the order of the frames.
 
         Raises:
-            AioRpcError: the stream broke.
+            RefusedError: the stream broke with a status.
+            ConnectionResetError: the stream ended.
         """
         answer: asyncio.Future[EstimateResponse] = asyncio.get_running_loop().create_future()
         async with self._turn:
             call = self._call or self._open()
             self._waiting.append(answer)
-            await call.write(request)
+            try:
+                await call.write(request)
+            except (aio.AioRpcError, asyncio.InvalidStateError):
+                self._call = None  # the reader knows why, and tells those who wait
         return await answer
 
     async def close(self) -> None:
-        """Say that no more frames come."""
+        """Say that no more frames come, and wait for the end of the stream."""
         if self._call is not None:
-            call, self._call = self._call, None
-            await call.done_writing()
+            await self._call.done_writing()
             await self._reader
 
     def _open(self) -> Stream:
-        self._call = self._open_stream()
-        self._reader = asyncio.create_task(self._read(self._call))
+        self._call, self._waiting = self._open_stream(), deque()
+        self._reader = asyncio.create_task(self._read(self._call, self._waiting))
         return self._call
 
-    async def _read(self, call: Stream) -> None:
+    async def _read(self, call: Stream, waiting: Waiting) -> None:
+        reason: Exception = ConnectionResetError("the stream ended")
         try:
             async for response in call:
-                self._waiting.popleft().set_result(response)
+                answer = waiting.popleft()
+                if not answer.done():  # its asker has lost patience
+                    answer.set_result(response)
         except aio.AioRpcError as error:
+            reason = RefusedError(error.code().name)
+        if self._call is call:
             self._call = None
-            while self._waiting:
-                self._waiting.popleft().set_exception(error)
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(reason)
 
 
 class StreamAsker:
     """Sends frames on a stream that it may share, one after the other."""
 
-    def __init__(self, stream: FrameStream, channel: aio.Channel, request: EstimateRequest) -> None:
+    def __init__(self, stream: FrameStream, request: EstimateRequest) -> None:
         self._stream = stream
-        self._channel = channel
         self._request = request
 
     async def ask(self) -> int:
         """One frame: how many people are in its answer.
 
         Raises:
-            RefusedError: the stream broke, or the frame was answered with an error.
+            RefusedError: the frame was answered with an error, or the stream broke with a status.
+            ConnectionResetError: the stream ended.
         """
-        try:
-            response = await self._stream.ask(self._request)
-        except (aio.AioRpcError, asyncio.InvalidStateError) as error:
-            raise RefusedError(error.code().name if isinstance(error, aio.AioRpcError) else "stream closed") from error
+        response = await self._stream.ask(self._request)
         failed = [image.error.status for image in response.images if image.HasField("error")]
         if failed:
             raise RefusedError(str(failed[0]))
         return len(response.results)
-
-    async def close(self) -> None:
-        """Close the stream and the channel."""
-        await self._stream.close()
-        await self._channel.close()

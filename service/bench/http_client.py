@@ -4,9 +4,13 @@ The load generator shares its cores with the server, so what the client costs is
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import httptools
+
+from service.bench.job import LoadJob
 
 PERSON_MARK = b'"keypoints"'
 """Stands once for each person in an answer of ours and of the peers."""
@@ -14,6 +18,15 @@ PERSON_MARK = b'"keypoints"'
 
 class RefusedError(Exception):
     """An answer that is not good; the message is its status."""
+
+
+@asynccontextmanager
+async def open_http_askers(job: LoadJob) -> AsyncGenerator[list["HttpAsker"]]:
+    """One connection for each request under way."""
+    askers = [HttpAsker(job.host, job.port, job.request) for _ in range(job.concurrency)]
+    yield askers
+    for asker in askers:
+        asker.close()
 
 
 class HttpAsker:
@@ -42,7 +55,7 @@ class HttpAsker:
             raise RefusedError(str(status))
         return body.count(PERSON_MARK)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()

@@ -10,10 +10,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.bench.http_client import HttpAsker, RefusedError
+from service.bench.http_client import RefusedError, open_http_askers
 from service.bench.job import LoadJob, LoadResult
 
 WARM_UP_S = 0.3
@@ -28,10 +29,6 @@ class Asker(Protocol):
 
     async def ask(self) -> int:
         """One request and its answer: how many people are in it. Raises if it is not a good one."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the connection."""
         ...
 
 
@@ -54,23 +51,21 @@ class Answer:
 
 async def run_load(job: LoadJob) -> LoadResult:
     """Load a server as the job says."""
-    askers = open_askers(job)
     answers: list[Answer] = []
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(_keep_asking(asker, answers, stop)) for asker in askers]
-    opened = await _everybody_answered(answers, job.concurrency, WARM_UP_S)
-    closed = await _everybody_answered(answers, job.concurrency, job.seconds)
-    stop.set()
-    await asyncio.gather(*tasks)
-    for asker in askers:
-        await asker.close()
+    async with open_askers(job) as askers:
+        tasks = [asyncio.create_task(_keep_asking(asker, answers, stop)) for asker in askers]
+        opened = await _everybody_answered(answers, job.concurrency, WARM_UP_S)
+        closed = await _everybody_answered(answers, job.concurrency, job.seconds)
+        stop.set()
+        await asyncio.gather(*tasks)
     return summarize(answers, opened, closed)
 
 
-def open_askers(job: LoadJob) -> Sequence[Asker]:
-    """One for each request that is under way."""
+def open_askers(job: LoadJob) -> AbstractAsyncContextManager[Sequence[Asker]]:
+    """One asker for each request that is under way; their connections are closed at the end."""
     if job.wire == "http":
-        return [HttpAsker(job.host, job.port, job.request) for _ in range(job.concurrency)]
+        return open_http_askers(job)
     from service.bench.grpc_client import open_grpc_askers  # noqa: PLC0415 - gRPC takes long to import
 
     return open_grpc_askers(job)

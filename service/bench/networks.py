@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def items_per_second(runtimes: Sequence[Runtime], items: ImageArray, batch: int,
     """
     inputs = np.resize(items, (batch, *items.shape[1:]))
     with ThreadPoolExecutor(len(runtimes)) as threads:
-        return sum(threads.map(lambda runtime: _rate(runtime, inputs, seconds), runtimes))
+        return sum(threads.map(partial(_rate, inputs=inputs, seconds=seconds), runtimes))
 
 
 def _rate(runtime: Runtime, inputs: ImageArray, seconds: float) -> float:

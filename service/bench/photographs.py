@@ -34,7 +34,8 @@ def crowd_photograph(people: int) -> bytes:
 
 def small_photograph() -> bytes:
     """A JPEG of one person, about 17 kB: where decoding and sending must not hide the server around them."""
-    return encode_image(np.asarray(cv2.resize(_portraits()[0], SMALL, interpolation=cv2.INTER_AREA)), "image/jpeg")
+    resized = cv2.resize(_portraits()[0], SMALL, interpolation=cv2.INTER_AREA)
+    return encode_image(np.asarray(resized, dtype=np.uint8), "image/jpeg")
 
 
 def _portraits() -> list[ImageArray]:

@@ -1,23 +1,21 @@
 """`fasterpose benchmark serve`: the server under load over every transport, and its networks alone beside it."""
 
 import json
-import statistics
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from itertools import groupby
 from urllib.parse import urlsplit
 
-from rich.table import Table
-
-from service.bench.figures import Figures, image_rate, median_ratio, percentile, summarize_rounds
+from model.contract.crop import Box
+from service.bench.figures import Figures, image_rate, median_ratio, summarize_rounds
 from service.bench.job import LoadResult
 from service.bench.networks import Networks, find_people
 from service.bench.photographs import CROWD, crowd_photograph
 from service.bench.raw import RawInputs, RawRates, images_per_second, measure_raw, raw_inputs
-from service.bench.report import Target, cell, errors_cell, machine_line, print_table, progress_bar
+from service.bench.report import progress_bar
 from service.bench.requests import Address, Photograph, Transport, load_job
 from service.bench.servers import LOOPBACK, ServerProcess, free_port, log_folder, measure_load, settings_environment
 from service.errors import UnavailableError
@@ -25,11 +23,6 @@ from service.settings import ServiceSettings, SettingsError
 
 POSE_ONLY: tuple[Transport, ...] = ("raw", "grpc-stream")
 """Where the detector is skipped, these transports are enough: what differs is the server behind them."""
-SERVED_SHARE = 0.9
-EXTRA_PERSON = 1.1
-STREAM_FRAMES = 30.0
-BUSY = 8
-"""The concurrency at which the server is held against its networks."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +90,9 @@ def plan_loads(plan: ServePlan, networks: Networks) -> list[Load]:
     the detector is skipped, and the pose network is measured.
     """
     crowd = crowd_photograph(max(CROWD))
-    boxes = tuple(person.box for person in find_people(networks, crowd))
-    photographs = [Photograph(_people(count), crowd_photograph(count)) for count in CROWD]
-    photographs += [Photograph(_boxes(1), crowd, boxes[:1]), Photograph(_boxes(len(boxes)), crowd, boxes)]
+    boxes = _found_boxes(networks, crowd)
+    photographs = [Photograph(name_people(count), crowd_photograph(count)) for count in CROWD]
+    photographs += [Photograph(name_boxes(count), crowd, boxes[:count]) for count in sorted({1, len(boxes)})]
     inputs = [_inputs(networks, photograph) for photograph in photographs]
     return [
         Load(photograph, own, transport, concurrency)
@@ -208,123 +201,6 @@ def check_networks(address: Address, networks: Networks) -> None:
             )
 
 
-def print_loads(loads: Sequence[Load], networks: Networks, plan: ServePlan) -> None:
-    """Print one row for each load."""
-    title = f"{networks.describe()}; medians of {plan.rounds} rounds of {plan.seconds:g} s; {machine_line()}"
-    table = Table("photograph", "transport", title=title)
-    for column in (
-        "concurrency",
-        "images/s",
-        "people/s",
-        "p50 ms",
-        "p99 ms",
-        "errors",
-        "networks alone, images/s",
-        "served share",
-    ):
-        table.add_column(column, justify="right")
-    for load in loads:
-        figures = load.figures
-        table.add_row(
-            load.photograph.name,
-            load.transport,
-            str(load.concurrency),
-            cell(figures.images_per_second),
-            cell(figures.people_per_second),
-            cell(figures.p50_ms),
-            cell(figures.p99_ms),
-            errors_cell(figures.errors),
-            cell(statistics.median(load.raw_rates)),
-            cell(load.served_share, 2),
-        )
-    print_table(table)
-
-
-def print_raw(loads: Sequence[Load]) -> None:
-    """Print what the networks do alone, by batch size."""
-    crowd = max(loads, key=lambda load: len(load.inputs.crops))
-    table = Table("network alone", "batch", title="The networks called back to back in the same run, medians")
-    for column in ("items/s", "ms an item"):
-        table.add_column(column, justify="right")
-    for name, rounds in (
-        ("detector", [rates.detector for rates in crowd.raw]),
-        ("pose", [rates.pose for rates in crowd.raw]),
-    ):
-        for batch in rounds[0]:
-            rate = statistics.median(rates[batch] for rates in rounds)
-            table.add_row(name, str(batch), cell(rate), cell(1000 / rate, 2))
-    print_table(table)
-
-
-def serve_targets(loads: Sequence[Load]) -> list[Target]:
-    """The speeds to reach; those whose loads were not chosen are left out."""
-    crowd = max(len(load.inputs.crops) for load in loads)
-    targets = [
-        Target(
-            f"{load.transport}, {_boxes(crowd)}, c{BUSY}: served share of the pose rate",
-            load.served_share,
-            SERVED_SHARE,
-        )
-        for load in loads
-        if not load.detect and load.concurrency == BUSY and len(load.inputs.crops) == crowd
-    ]
-    for detect in (False, True):
-        for few in (load for load in loads if load.detect is detect and load.concurrency == 1):
-            targets += _extra_person(few, loads)
-    targets += [
-        Target(f"grpc-stream, 1 person, c{BUSY}: frames a second", load.figures.images_per_second, STREAM_FRAMES)
-        for load in loads
-        if load.detect and load.transport == "grpc-stream" and load.concurrency == BUSY and len(load.inputs.crops) == 1
-    ]
-    return targets
-
-
-def loads_content(loads: Sequence[Load], networks: Networks, plan: ServePlan) -> dict[str, object]:
-    """Every figure for a JSON file."""
-    return {
-        "benchmark": "serve",
-        "networks": networks.describe(),
-        "plan": asdict(plan),
-        "loads": [_load_content(load) for load in loads],
-        "targets": [asdict(target) | {"met": target.met} for target in serve_targets(loads)],
-    }
-
-
-def _load_content(load: Load) -> dict[str, object]:
-    rounds = [
-        {"images_per_second": image_rate(result), "people": result.people, **asdict(result), "networks_alone": alone}
-        for result, alone in zip(load.results, load.raw_rates, strict=True)
-    ]
-    return {
-        "photograph": load.photograph.name,
-        "transport": load.transport,
-        "concurrency": load.concurrency,
-        "figures": asdict(load.figures),
-        "served_share": load.served_share,
-        "rounds": rounds,
-    }
-
-
-def _extra_person(few: Load, loads: Sequence[Load]) -> list[Target]:
-    """What one more person costs over the same transport, in crops of the network alone at that batch size."""
-    many = next((load for load in loads if _is_crowd_of(load, few)), None)
-    if many is None:
-        return []
-    count, base = len(many.inputs.crops), len(few.inputs.crops)
-    latencies = zip(many.results, few.results, strict=True)
-    costs = [
-        ((percentile(more, 50) or 0.0) - (percentile(less, 50) or 0.0)) / (count - base) for more, less in latencies
-    ]
-    crop_ms = [1000 / rates.pose[count] for rates in many.raw]
-    text = f"{few.transport}, {few.photograph.name} to {many.photograph.name}, c1: an extra person / a crop alone"
-    return [Target(text, median_ratio(costs, crop_ms), EXTRA_PERSON, at_least=False)]
-
-
-def _is_crowd_of(load: Load, few: Load) -> bool:
-    same = (load.detect, load.transport, load.concurrency) == (few.detect, few.transport, few.concurrency)
-    return same and len(load.inputs.crops) > len(few.inputs.crops)
-
-
 def _transports(plan: ServePlan, photograph: Photograph) -> Sequence[Transport]:
     if photograph.boxes is None:
         return plan.transports
@@ -332,13 +208,21 @@ def _transports(plan: ServePlan, photograph: Photograph) -> Sequence[Transport]:
 
 
 def _inputs(networks: Networks, photograph: Photograph) -> RawInputs:
-    boxes = photograph.boxes or [person.box for person in find_people(networks, photograph.data)]
-    return raw_inputs(networks, photograph.data, boxes)
+    return raw_inputs(networks, photograph.data, photograph.boxes or _found_boxes(networks, photograph.data))
 
 
-def _people(count: int) -> str:
+def _found_boxes(networks: Networks, photograph: bytes) -> tuple[Box, ...]:
+    boxes = tuple(person.box for person in find_people(networks, photograph))
+    if not boxes:
+        raise SettingsError("the detector finds nobody in the benchmark's photograph; choose another --detector")
+    return boxes
+
+
+def name_people(count: int) -> str:
+    """How tables call a photograph."""
     return "1 person" if count == 1 else f"{count} people"
 
 
-def _boxes(count: int) -> str:
+def name_boxes(count: int) -> str:
+    """How tables call a photograph with its people's boxes."""
     return "1 box" if count == 1 else f"{count} boxes"
