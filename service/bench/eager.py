@@ -8,8 +8,6 @@ from model.contract.spec import load_pose_spec
 from service.settings import ServiceSettings
 from service.zoo import find_bundle
 
-NEEDS_TRAIN = "For eager torch side by side: pip install 'fasterpose[train]' (in a clone: make train-env)\n"
-
 
 class EagerNetworks(Protocol):
     """The same two networks as a script would run them: eager torch, float32."""
@@ -31,3 +29,8 @@ def open_eager(settings: ServiceSettings) -> EagerNetworks | None:
         return None
     pose = load_pose_spec(find_bundle(settings.model))
     return eager.EagerNetworks(pose, find_bundle(settings.detector) / "model.safetensors", settings.threads)
+
+
+def eager_hint(target: str) -> str:
+    """A line that says how to get eager torch into the table; `target` is the Makefile's."""
+    return f"For eager torch side by side: pip install 'fasterpose[train]' (in a clone: make {target})\n"

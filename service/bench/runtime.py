@@ -12,7 +12,7 @@ from rich.table import Table
 from model.contract.arrays import FloatArray, ImageArray
 from model.contract.crop import Size
 from model.contract.spec import BundleError, DetectorSpec, PoseSpec
-from service.bench.eager import EagerNetworks
+from service.bench.eager import EagerNetworks, eager_hint
 from service.bench.report import machine_line, print_table, progress_bar
 from service.bundles import LoadedModel, load_detector_model, load_pose_model
 from service.runtime.base import Precision, RuntimeUnavailableError
@@ -130,6 +130,8 @@ def print_timings(graphs: Sequence[Graph], timings: Sequence[Timing], rounds: in
         print_table(table)
         for reason in graph.missing:
             sys.stdout.write(f"{reason}\n")
+    if all(contender.name != EAGER for graph in graphs for contender in graph.contenders):
+        sys.stdout.write(eager_hint("benchmark-runtime"))
 
 
 def timings_content(timings: Sequence[Timing], rounds: int) -> dict[str, object]:

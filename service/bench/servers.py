@@ -20,6 +20,8 @@ from service.settings import ENV_PREFIX, ServiceSettings
 LOOPBACK = "127.0.0.1"
 START_S = 180.0
 STOP_S = 30.0
+NOT_PASSED_ON = {"host", "http_port", "grpc_port", "tls_cert", "tls_key", "tls_client_ca"}
+"""Settings that the benchmark decides: plain text on free ports of loopback."""
 CODE = Path(__file__).resolve().parents[2]
 """The folder that holds the package `service`: other interpreters find it there."""
 
@@ -39,7 +41,7 @@ def measure_load(job: LoadJob) -> LoadResult:
 
 def settings_environment(settings: ServiceSettings) -> dict[str, str]:
     """The settings that were chosen, as variables for a server that is another process."""
-    chosen = settings.model_dump(include=settings.model_fields_set, exclude={"host", "http_port", "grpc_port"})
+    chosen = settings.model_dump(include=settings.model_fields_set, exclude=NOT_PASSED_ON)
     return {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in chosen.items() if value is not None}
 
 

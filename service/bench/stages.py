@@ -11,7 +11,7 @@ from rich.table import Table
 
 from model.contract.crop import Box
 from model.contract.image import decode_image
-from service.bench.eager import EagerNetworks
+from service.bench.eager import EagerNetworks, eager_hint
 from service.bench.photographs import CROWD, HEIGHT, WIDTH, crowd_photograph
 from service.bench.report import print_table
 from service.bundles import LoadedModel
@@ -53,7 +53,7 @@ def print_stages(pipeline: Pipeline, times: list[StageTimes], rounds: int) -> No
     """Print what was measured."""
     print_table(_table(pipeline, times, rounds))
     if not times[0].eager:
-        sys.stdout.write("For eager torch side by side: pip install 'fasterpose[train]' (in a clone: make benchmark)\n")
+        sys.stdout.write(eager_hint("benchmark"))
 
 
 async def _measure(pipeline: Pipeline, people: int, rounds: int, eager: EagerNetworks | None) -> StageTimes:

@@ -120,6 +120,7 @@ async def test_a_stream_that_breaks_is_an_error_and_is_opened_again() -> None:
         result = await run_load(load_job(address, "grpc-stream", Photograph("x", b"x"), 1, 0.5))
     finally:
         await server.stop(0)
-    assert result.errors.keys() == {"UNAVAILABLE", "ConnectionResetError"}
+    assert "UNAVAILABLE" in result.errors
+    assert result.errors.keys() <= {"UNAVAILABLE", "ConnectionResetError", "INTERNAL"}, "grpc: a frame was half written"
     assert result.images == result.people > 0
     assert Breaking.calls > 2

@@ -46,6 +46,7 @@ def test_every_contender_computes_the_same_batches_and_is_compared_with_the_firs
     printed = capsys.readouterr().out
     assert "x slow" in printed
     assert "int8: none" in printed
+    assert "make benchmark-runtime" in printed
     assert len(timings_content(timings, 3)["timings"]) == 4  # type: ignore[arg-type]
 
 
