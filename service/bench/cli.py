@@ -90,7 +90,7 @@ def serve_command(
     *,
     transports: Annotated[str, typer.Option(help="How requests are sent.")] = "raw,multipart,json,grpc,grpc-stream",
     concurrency: Annotated[str, typer.Option(help="Requests under way at any time.")] = "1,8,32",
-    seconds: Annotated[float, typer.Option(min=0.1, help="Measured time of each load in each round, s.")] = 2.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Measured time of each load in each round, s.")] = 1.0,
     rounds: Annotated[int, typer.Option(min=1, help="Every load is measured so often; medians are printed.")] = 3,
     url: Annotated[
         str | None, typer.Option(help="A server that runs already, http://HOST:PORT; without it one is started.")

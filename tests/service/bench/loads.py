@@ -1,7 +1,7 @@
 """What the benchmarks' tests share: a server of plain bytes, and the result of a load."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from service.bench.job import LoadJob, LoadResult
@@ -19,7 +19,7 @@ def response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncIterator[int]:
+async def serving(answer: Answer) -> AsyncGenerator[int]:
     """A server that reads requests of REQUEST's length and answers them one by one; yields its port."""
     count = 0
 

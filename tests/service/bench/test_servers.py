@@ -58,8 +58,10 @@ def test_the_load_generator_is_a_process_of_its_own_and_answers() -> None:
 
 
 def test_a_load_generator_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = subprocess.CompletedProcess([], 1, b"", b"Traceback ...\nValueError: no such job\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    def fail(*_: object, **__: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess([], 1, b"", b"Traceback ...\nValueError: no such job\n")
+
+    monkeypatch.setattr(subprocess, "run", fail)
     with pytest.raises(UnavailableError, match="the load generator failed: ValueError: no such job"):
         measure_load(http_job(1))
 
