@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from service.bench.networks import load_networks
 from service.bench.raw import RawInputs, RawRates
 from service.bench.requests import Address, Photograph, Transport
 from service.bench.serve import Load, ServePlan, check_networks, plan_loads, running_server, server_to_load
 from service.bench.serve_report import print_loads, print_raw, serve_targets
+from service.cli import app
 from service.settings import ServiceSettings, SettingsError
 from tests.service.bench.loads import result
 from tests.service.bench.test_standin import seeing_networks
@@ -145,6 +147,6 @@ async def test_other_networks_than_the_servers_are_refused(bundles: tuple[Path, 
     ],
 )
 def test_a_wrong_argument_is_named(arguments: list[str], reason: str) -> None:
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert reason in " ".join(done.stderr.replace("│", " ").split())
+    done = CliRunner().invoke(app, ["benchmark", *arguments])
+    assert done.exit_code == 2
+    assert reason in " ".join(done.output.replace("│", " ").split())
