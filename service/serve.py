@@ -98,10 +98,18 @@ class PoseServer(uvicorn.Server):
         """Finish the calls and requests in flight, then close; HTTP answers 503 meanwhile."""
         end = time.monotonic() + self._drain_s
         if self.rpc is not None:
-            answered = asyncio.create_task(self.rpc.stop(self._drain_s))
-            await asyncio.wait({answered, asyncio.create_task(self._hurry.wait())}, return_when="FIRST_COMPLETED")
+            await self._finish_calls(self.rpc)
         self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
         await super().shutdown(sockets)
+
+    async def _finish_calls(self, rpc: RpcServer) -> None:
+        finishing = asyncio.create_task(rpc.stop(self._drain_s))
+        hurried = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait({finishing, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        if hurried.done():
+            await rpc.stop(0)
+        hurried.cancel()
+        await finishing
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         """On SIGTERM or SIGINT; a second SIGINT does not wait.
