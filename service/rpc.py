@@ -16,7 +16,7 @@ from service.formats import native
 from service.jobs import ImageResult
 from service.operations import describe_detector, describe_pose
 from service.pb.pose_pb2 import EstimateResponse, ListModelsRequest, ListModelsResponse
-from service.rpc_calls import RpcCall, RpcCalls
+from service.rpc_calls import RpcCall, RpcCalls, time_remaining
 from service.rpc_messages import (
     given_ids,
     model_message,
@@ -91,7 +91,7 @@ class PoseServicer:
             window.stop_reading()
 
     async def _answer(self, data: bytes, arrival: float, call: RpcCall, context: Context) -> EstimateResponse:
-        remaining = context.time_remaining()
+        remaining = time_remaining(context)
         service, settings = self._service, self._service.settings
         with service.metrics.in_flight.track_inprogress(), service.admitted() as pipeline:
             pose_call = read_request(data, settings)

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -59,6 +60,15 @@ def test_the_server_answers_and_ends_on_sigterm_with_exit_code_0(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert "POST /v1/pose 200" in errors
+
+
+def test_every_line_of_the_log_is_of_its_format(server: tuple[subprocess.Popen[str], str, str]) -> None:
+    process, _, address = server
+    with grpc.insecure_channel(address, compression=grpc.Compression.Gzip) as channel, pytest.raises(grpc.RpcError):
+        channel.unary_unary("/fasterpose.v1.PoseService/Estimate")(b"a" * 1000)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert all(re.match(r"\d\d:\d\d:\d\d (INFO|WARNING|ERROR) ", line) for line in errors.splitlines()), errors
 
 
 def test_sigterm_ends_an_open_stream_after_its_answers(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator
 
 import cv2
@@ -23,7 +24,7 @@ from service.pb.pose_pb2_grpc import PoseServiceStub
 from service.pipeline import Pipeline
 from service.settings import ServiceSettings
 from service.state import Service
-from tests.service.fakes import FakePoseRuntime, make_pipeline
+from tests.service.fakes import FakeDetectorRuntime, FakePoseRuntime, make_pipeline
 from tests.service.rpc_client import (
     Blocked,
     failure,
@@ -166,6 +167,26 @@ async def test_a_client_that_cancels_drops_its_work(
     await nothing_was_estimated(app, blocked)
     labels = {"transport": "grpc", "method": ESTIMATE, "status": "CANCELLED"}
     assert counted(app, "fasterpose_requests_total", **labels) == 1
+
+
+async def test_300_clients_that_hang_up_do_not_hold_up_the_next(
+    app: FastAPI, stub: PoseServiceStub, photo: bytes, blocked: Blocked
+) -> None:
+    calls = [stub.Estimate(request_of(photo)) for _ in range(300)]
+    answers = asyncio.gather(*calls, return_exceptions=True)
+    await blocked.entered.wait()
+    for call in calls:
+        call.cancel()
+    await answers
+    while counted(app, "fasterpose_in_flight_requests"):
+        await asyncio.sleep(0)
+    blocked.release()
+    start = time.perf_counter()
+    assert len((await stub.Estimate(request_of(photo))).results) == 2
+    assert time.perf_counter() - start < 0.5
+    runtime = app.state.service.pipeline.detector.model.runtime
+    assert isinstance(runtime, FakeDetectorRuntime)
+    assert sum(runtime.batches) == 2
 
 
 async def nothing_was_estimated(app: FastAPI, blocked: Blocked) -> None:
