@@ -12,6 +12,7 @@ from service.calls import PoseCall, answer_call
 from service.deadline import deadline
 from service.errors import InvalidOptionError
 from service.formats import Outcome, coco_results, cvat, native
+from service.hang_up import cancelled_by_hang_up
 from service.jobs import ImageResult
 from service.overlay import draw_people, encode_image
 from service.pipeline import Pipeline
@@ -31,9 +32,11 @@ async def pose(request: Request) -> Response:
     """
     service: Service = request.app.state.service
     with service.admitted() as pipeline:
-        call = await read_call(request, service.settings)
+        async with deadline(request.state.arrival, service.settings.timeout_ms):  # its own stands in what is read here
+            call = await read_call(request, service.settings)
         image_type = _image_type(request, call)
-        async with deadline(request.state.arrival, call.options.timeout_ms or service.settings.timeout_ms):
+        timeout_ms = call.options.timeout_ms or service.settings.timeout_ms
+        async with cancelled_by_hang_up(request.receive), deadline(request.state.arrival, timeout_ms):
             outcomes = await answer_call(pipeline, call, keep_pixels=image_type is not None)
             for outcome in outcomes:
                 if isinstance(outcome, ImageResult):

@@ -82,7 +82,7 @@ class PoseServicer:
         async with self._calls.around(f"/{POSE_SERVICE}/ListModels", context):
             pipeline = self._service.pipeline
             refuse_unknown_fields([("request", parse(ListModelsRequest, data))])
-            models = describe_detector(pipeline.detector.model), describe_pose(pipeline.estimator.model)
+            models = describe_detector(pipeline.detector), describe_pose(pipeline.estimator)
             return ListModelsResponse(models=[model_message(model) for model in models])
 
     def stop_reading(self) -> None:

@@ -219,6 +219,11 @@ class ModelOut(BaseModel):
     runtime: str
     device: str
     precision: str
+    max_batch: int = Field(description="Largest batch: images for the detector, people for the pose network.")
+    batch_ms: dict[int, float] = Field(
+        description="Batch size -> milliseconds measured at the start, from which `max_batch` was chosen; "
+        "empty if it was set."
+    )
     keypoint_names: list[str]
     skeleton: list[tuple[int, int]] = Field(description="Pairs of keypoint indices, from 0.")
     licence: str

@@ -59,6 +59,17 @@ class ServiceSettings(BaseSettings):
     max_images: int = Field(default=32, gt=0, description="Most images in one request.")
     max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")
     max_in_flight: int = Field(default=256, gt=0, description="Most requests in flight; more are answered 429.")
+    max_in_flight_bytes: int = Field(
+        default=512 * 2**20, gt=0, description="Most bytes of request bodies in flight; more are answered 429."
+    )
+    max_queue_items: int = Field(default=2048, gt=0, description="Most images or people that wait for a model.")
+    max_queue_bytes: int = Field(default=256 * 2**20, gt=0, description="Most bytes of them.")
+    detector_batch: int = Field(
+        default=0, ge=0, le=1024, description="Largest batch of the detector, images; 0: measured at the start."
+    )
+    pose_batch: int = Field(
+        default=0, ge=0, le=1024, description="Largest batch of the pose network, people; 0: measured at the start."
+    )
     timeout_ms: int = Field(
         default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms."
     )

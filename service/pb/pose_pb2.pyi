@@ -159,7 +159,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "task", "version", "architecture", "sha256", "input_size", "runtime", "device", "precision", "keypoint_names", "skeleton", "licence", "accuracy")
+    __slots__ = ("name", "task", "version", "architecture", "sha256", "input_size", "runtime", "device", "precision", "keypoint_names", "skeleton", "licence", "accuracy", "max_batch", "batch_ms")
     class AccuracyEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -167,6 +167,13 @@ class Model(_message.Message):
         key: str
         value: Accuracy
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Accuracy, _Mapping]] = ...) -> None: ...
+    class BatchMsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: float
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[float] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +187,8 @@ class Model(_message.Message):
     SKELETON_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
+    BATCH_MS_FIELD_NUMBER: _ClassVar[int]
     name: str
     task: str
     version: str
@@ -193,7 +202,9 @@ class Model(_message.Message):
     skeleton: _containers.RepeatedCompositeFieldContainer[Edge]
     licence: str
     accuracy: _containers.MessageMap[str, Accuracy]
-    def __init__(self, name: _Optional[str] = ..., task: _Optional[str] = ..., version: _Optional[str] = ..., architecture: _Optional[str] = ..., sha256: _Optional[str] = ..., input_size: _Optional[_Union[InputSize, _Mapping]] = ..., runtime: _Optional[str] = ..., device: _Optional[str] = ..., precision: _Optional[str] = ..., keypoint_names: _Optional[_Iterable[str]] = ..., skeleton: _Optional[_Iterable[_Union[Edge, _Mapping]]] = ..., licence: _Optional[str] = ..., accuracy: _Optional[_Mapping[str, Accuracy]] = ...) -> None: ...
+    max_batch: int
+    batch_ms: _containers.ScalarMap[int, float]
+    def __init__(self, name: _Optional[str] = ..., task: _Optional[str] = ..., version: _Optional[str] = ..., architecture: _Optional[str] = ..., sha256: _Optional[str] = ..., input_size: _Optional[_Union[InputSize, _Mapping]] = ..., runtime: _Optional[str] = ..., device: _Optional[str] = ..., precision: _Optional[str] = ..., keypoint_names: _Optional[_Iterable[str]] = ..., skeleton: _Optional[_Iterable[_Union[Edge, _Mapping]]] = ..., licence: _Optional[str] = ..., accuracy: _Optional[_Mapping[str, Accuracy]] = ..., max_batch: _Optional[int] = ..., batch_ms: _Optional[_Mapping[int, float]] = ...) -> None: ...
 
 class InputSize(_message.Message):
     __slots__ = ("width", "height")

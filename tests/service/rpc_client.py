@@ -38,16 +38,16 @@ class Blocked:
     """A detector that waits until it is let go, and says when a job has come in."""
 
     def __init__(self, app: FastAPI) -> None:
-        detector = app.state.service.pipeline.detector
+        detector = app.state.service.pipeline.detector.model.runtime
         self._infer, detector.infer = detector.infer, self._wait
         self._loop = asyncio.get_running_loop()
         self._released = threading.Event()
         self.entered = asyncio.Event()
 
-    def _wait(self, fitted: Any) -> Any:
+    def _wait(self, images: Any) -> Any:
         self._loop.call_soon_threadsafe(self.entered.set)
         assert self._released.wait(20)
-        return self._infer(fitted)
+        return self._infer(images)
 
     def release(self) -> None:
         self._released.set()

@@ -296,7 +296,7 @@ async def test_a_fault_of_ours_is_internal_without_its_cause(app: FastAPI, stub:
     def fail(*_: object) -> None:
         raise RuntimeError("secret /home/someone/model.onnx")
 
-    app.state.service.pipeline.detector.infer = fail
+    app.state.service.pipeline.detector.people = fail
     error = await failure(stub.Estimate(request_of(photo)))
     assert (error.code(), problem_of(error)["status"]) == (StatusCode.INTERNAL, 500)
     assert "secret" not in str(error)
