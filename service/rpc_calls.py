@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 from grpc import StatusCode, aio
 
-from service.errors import DeadlineExceededError, InternalError, ServiceError
-from service.identity import request_id_from, trace_id_from
+from service.errors import ClientGoneError, DeadlineExceededError, InternalError, ServiceError
+from service.identity import request_id_from
 from service.problems import REJECTIONS
 from service.state import Service
+from service.trace import trace_fields
 
 logger = logging.getLogger("fasterpose.access")
 
@@ -30,14 +31,14 @@ class RpcCall:
     Attributes:
         method: `/package.Service/Method`.
         request_id: the client's, or a new one.
-        trace_id: of the client's `traceparent`, if it sent one.
+        trace: the log's fields for the client's `traceparent`, if it sent one.
         arrival: by the event loop's clock, seconds.
         status: name of the gRPC status that it ends with.
     """
 
     method: str
     request_id: str
-    trace_id: str | None
+    trace: dict[str, str]
     arrival: float
     status: str = "OK"
 
@@ -85,11 +86,10 @@ class RpcCalls:
     def _note_cancellation(self, call: RpcCall, context: Context) -> None:
         """A client gives up because its deadline has passed, or for a reason of its own."""
         remaining = time_remaining(context)
-        if remaining is not None and remaining < CLOCKS_AGREE_S:
-            call.status = DeadlineExceededError.grpc_code
-            self._service.metrics.count_rejected(DeadlineExceededError.slug)
-        else:
-            call.status = StatusCode.CANCELLED.name
+        too_late = remaining is not None and remaining < CLOCKS_AGREE_S
+        reason = DeadlineExceededError if too_late else ClientGoneError
+        call.status = reason.grpc_code
+        self._service.metrics.count_rejected(reason.slug)
 
     async def _abort(self, call: RpcCall, context: Context, error: ServiceError) -> None:
         call.status = error.grpc_code
@@ -106,9 +106,8 @@ class RpcCalls:
             "status": call.status,
             "duration_ms": round(seconds * 1000, 1),
             "request_id": call.request_id,
+            **call.trace,
         }
-        if call.trace_id:
-            fields["trace_id"] = call.trace_id
         logger.info("gRPC %s %s", call.method, call.status, extra={"fields": fields})
 
 
@@ -122,6 +121,6 @@ def _begin(method: str, context: Context) -> RpcCall:
     return RpcCall(
         method,
         request_id_from(given.get("x-request-id")),
-        trace_id_from(given.get("traceparent")),
+        trace_fields(given.get("traceparent")),
         asyncio.get_running_loop().time(),
     )

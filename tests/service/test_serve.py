@@ -69,6 +69,20 @@ async def test_sigterm_answers_what_was_let_in_and_refuses_the_rest(photo: bytes
     assert server.service.failure is None
 
 
+async def test_http_alone_is_waited_for_too(photo: bytes) -> None:
+    async with running(GRACE_S) as (server, app, address, _), httpx.AsyncClient(trust_env=False) as client:
+        blocked = Blocked(app)
+        post = asyncio.create_task(client.post(f"{address}/v1/pose", content=photo, headers=PNG))
+        await blocked.entered.wait()
+        server.handle_exit(signal.SIGTERM, None)
+        assert server.rpc is not None
+        while not server.rpc.stopped:
+            await asyncio.sleep(0)
+        assert (await client.post(f"{address}/v1/pose", content=photo, headers=PNG)).status_code == 503
+        blocked.release()
+        assert len((await post).json()["results"]) == 2
+
+
 async def test_a_second_interrupt_does_not_wait(photo: bytes) -> None:
     async with running(GRACE_S) as (server, app, _, channel):
         blocked, stub = Blocked(app), PoseServiceStub(channel)
