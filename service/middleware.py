@@ -10,10 +10,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import InternalError, TooLargeError
-from service.identity import request_id_from
+from service.identity import request_id_from, trace_fields
 from service.problems import problem_response
 from service.state import Service
-from service.trace import trace_fields
 
 UNKNOWN_ROUTE = "unknown"
 
@@ -58,7 +57,8 @@ class RequestMiddleware:
             "status": status,
             "duration_ms": round(seconds * 1000, 1),
             "request_id": request_id,
-        } | trace_fields(Headers(scope=scope).get("traceparent"))
+            **trace_fields(Headers(scope=scope).get("traceparent")),
+        }
         logger.info("%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})
 
 

@@ -11,10 +11,9 @@ import orjson
 from grpc import StatusCode, aio
 
 from service.errors import ClientGoneError, DeadlineExceededError, InternalError, ServiceError
-from service.identity import request_id_from
+from service.identity import request_id_from, trace_fields
 from service.problems import REJECTIONS
 from service.state import Service
-from service.trace import trace_fields
 
 logger = logging.getLogger("fasterpose.access")
 
@@ -31,7 +30,7 @@ class RpcCall:
     Attributes:
         method: `/package.Service/Method`.
         request_id: the client's, or a new one.
-        trace: the log's fields for the client's `traceparent`, if it sent one.
+        trace: fields of the client's `traceparent` for the log, if it sent one.
         arrival: by the event loop's clock, seconds.
         status: name of the gRPC status that it ends with.
     """

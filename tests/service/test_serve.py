@@ -56,7 +56,8 @@ async def test_sigterm_answers_what_was_let_in_and_refuses_the_rest(photo: bytes
         await in_flight(app, 4)
         server.handle_exit(signal.SIGTERM, None)
         assert (await client.get(f"{address}/readyz")).status_code == 503
-        assert (await client.post(f"{address}/v1/pose", content=photo, headers=PNG)).status_code == 503
+        late = await client.post(f"{address}/v1/pose", content=photo, headers=PNG)
+        assert (late.status_code, late.headers["retry-after"]) == (503, "1")
         refused = await failure(stub.Estimate(request_of(photo)))
         assert (refused.code(), problem_of(refused)["status"]) == (StatusCode.UNAVAILABLE, 503)
         blocked.release()
