@@ -70,6 +70,7 @@ def serve(
     tls_client_ca: Annotated[Path | None, setting("tls_client_ca")] = None,
 ) -> None:
     """Start the server. A flag wins over FASTERPOSE_<NAME>, that over --config, that over the default."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read at import; grpc's core writes past the log and its format
     from service.serve import serve as run_server  # noqa: PLC0415 - `--help` must not wait for the runtime
 
     settings = read_settings(
