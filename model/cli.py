@@ -103,9 +103,10 @@ def export_command(
     note: Annotated[
         list[str] | None, typer.Option(help="KEY=TEXT for the spec's training facts; may repeat.", show_default="none")
     ] = None,
+    pt2: Annotated[bool, typer.Option("--pt2", help="Write model.pt2 too, for CUDA, and measure fp16.")] = False,
 ) -> None:
     """Write a trained network as a bundle: ONNX, int8 ONNX, accuracy on the recipe's validation files, spec."""
-    export_run(run, data, out, Identity(name, version, licence, parse_notes(note)), Console())
+    export_run(run, data, out, Identity(name, version, licence, parse_notes(note)), Console(), pt2=pt2)
 
 
 def find_recipe(name: str) -> Path:

@@ -47,6 +47,7 @@ RuntimeName = Annotated[str | None, setting("runtime")]
 PrecisionName = Annotated[str | None, setting("precision")]
 Device = Annotated[str | None, setting("device")]
 ThreadCount = Annotated[int | None, setting("threads")]
+StreamCount = Annotated[int | None, setting("streams")]
 
 
 @app.command()
@@ -61,6 +62,7 @@ def serve(
     precision: PrecisionName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
     log_format: Annotated[str | None, setting("log_format")] = None,
     max_body_bytes: Annotated[int | None, setting("max_body_bytes")] = None,
     max_pixels: Annotated[int | None, setting("max_pixels")] = None,
@@ -88,6 +90,7 @@ def serve(
         precision=precision,
         device=device,
         threads=threads,
+        streams=streams,
         log_format=log_format,
         max_body_bytes=max_body_bytes,
         max_pixels=max_pixels,
@@ -123,6 +126,7 @@ def predict(
     precision: PrecisionName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
 ) -> None:
     """Find people in photographs: OUT/<name>.jpg with skeletons, OUT/results.json (COCO), OUT/images.json (ids).
 
@@ -139,6 +143,7 @@ def predict(
         precision=precision,
         device=device,
         threads=threads,
+        streams=streams,
     )
     options = PoseOptions(
         person_threshold=person_threshold,
@@ -165,6 +170,7 @@ def benchmark(
     precision: PrecisionName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
 ) -> None:
     """Time the stages of one 720p photograph with 1 and with 5 people, and the networks in eager torch beside them.
 
@@ -181,6 +187,7 @@ def benchmark(
         precision=precision,
         device=device,
         threads=threads,
+        streams=streams,
     )
     pipeline = load_pipeline(settings)
     try:
