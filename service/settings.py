@@ -45,7 +45,7 @@ class ServiceSettings(BaseSettings):
     )
     precision: PrecisionChoice = Field(
         default="auto",
-        description="auto, fp32, bf16, fp16 or int8; auto is the fastest whose measured AP is within 0.5 points of fp32's.",
+        description="fp32, bf16, fp16, int8 or auto: the fastest whose measured AP is within 0.5 points of fp32's.",
     )
     device: str = Field(default="cpu", description="Devices of the runtime, for example cpu or cuda:0,cuda:1.")
     threads: int = Field(

@@ -49,14 +49,15 @@ class CudaGraphs:
         with torch.cuda.device(device), _ONE_CAPTURE:
             self._stream = torch.cuda.Stream(device)
             self._images = torch.zeros(shape, dtype=torch.uint8, device=device)
-            pool = torch.cuda.graph_pool_handle()
-            self._captured = {bucket: self._capture(network, bucket, pool) for bucket in reversed(self.buckets)}
-        self._images_in = pinned(shape, torch.uint8)
-        self._output_out = pinned(tuple(self._captured[self.buckets[-1]].output.shape), torch.float32)
+            self._pool = torch.cuda.graph_pool_handle()
+            self._captured = {bucket: self._capture(network, bucket) for bucket in reversed(self.buckets)}
+            self._images_in = pinned(shape, torch.uint8)
+            self._output_out = pinned(tuple(self._captured[self.buckets[-1]].output.shape), torch.float32)
 
     def __call__(self, images: ImageArray) -> FloatArray:
         """(N, height, width, 3) uint8 -> (N, ...) float32."""
-        return np.concatenate([self._replay(images[piece]) for piece in chunks(len(images), self.buckets)])
+        outputs = [self._replay(images[piece]) for piece in chunks(len(images), self.buckets)]
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def _replay(self, images: ImageArray) -> FloatArray:
         """At most the largest bucket; the rows that pad it are left over from earlier batches and thrown away."""
@@ -70,7 +71,7 @@ class CudaGraphs:
         self._stream.synchronize()
         return self._output_out[:count].numpy().copy()
 
-    def _capture(self, network: Callable[[Tensor], Tensor], bucket: int, pool: tuple[int, int]) -> Captured:
+    def _capture(self, network: Callable[[Tensor], Tensor], bucket: int) -> Captured:
         images = self._images[:bucket]
         graph = torch.cuda.CUDAGraph()
         # TF32 would make fp32 another precision. The graph keeps what is chosen here.
@@ -80,7 +81,7 @@ class CudaGraphs:
                 for _ in range(ROUNDS_BEFORE_CAPTURE):
                     network(images)
             # Other threads may go on allocating memory while this one captures.
-            with torch.cuda.graph(graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
                 output = network(images)
         return Captured(graph, output)
 

@@ -53,8 +53,9 @@ class OpenVinoGraph:
 class OpenVinoRuntime:
     """One infer request of a compiled graph.
 
-    A graph with a fixed batch, an input tensor of its own and outputs without a copy were tried: none is faster than
-    this by more than 2% (CPU time, batches of 1 to 8 of the embedded networks).
+    Outputs without a copy and an input tensor of its own were tried: they make no difference. Nor does a graph
+    compiled for a fixed batch with the pose network; with the detector it saves 3 to 5%, less than a compilation for
+    each batch size is worth. (CPU time of the embedded networks, batches of 1 to 8.)
 
     Attributes:
         name: `openvino`.
@@ -65,13 +66,13 @@ class OpenVinoRuntime:
 
     name = "openvino"
 
-    def __init__(self, compiled: Any, precision: Precision, device: str) -> None:
+    def __init__(self, compiled: ov.CompiledModel, precision: Precision, device: str) -> None:
         """Open a request; `OpenVinoGraph.open_runtime` calls it."""
         self.device = device
         self.precision: Precision = precision
-        shape = compiled.input(0).partial_shape  # (N, height, width, 3)
+        shape = cast(Any, compiled).input(0).partial_shape  # (N, height, width, 3)
         self.input_size: Size = (shape[2].get_length(), shape[1].get_length())
-        self._request: Any = compiled.create_infer_request()
+        self._request: Any = cast(Any, compiled).create_infer_request()
 
     def infer(self, batch: ImageArray) -> FloatArray:
         """(N, height, width, 3) uint8 RGB -> (N, ...) float32."""

@@ -37,9 +37,7 @@ def graph_file(folder: Path, kind: RuntimeKind, precision: Precision) -> Path:
     return path
 
 
-def choose_precision(
-    folder: Path, provenance: Provenance, kind: RuntimeKind, faster: Sequence[Precision]
-) -> Precision:
+def choose_precision(folder: Path, provenance: Provenance, kind: RuntimeKind, faster: Sequence[Precision]) -> Precision:
     """The fastest precision whose graph is there and whose AP is near fp32's.
 
     A precision without a measured AP is not chosen: speed is never bought with an unknown loss.

@@ -1,6 +1,6 @@
 """torch's errors as a runtime's. Imports torch, which the CPU server does not have."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -13,7 +13,7 @@ LOST = ("cuda error", "device-side assert", "cudnn_status", "cudnn error", "cubl
 
 
 @contextmanager
-def as_runtime_errors() -> Iterator[None]:
+def as_runtime_errors() -> Generator[None]:
     """Raise what torch raises inside as what a runtime's caller knows.
 
     Raises:

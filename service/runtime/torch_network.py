@@ -1,5 +1,6 @@
 """A bundle's `model.pt2` made ready for a device and a precision. Imports torch, which the CPU server does not have."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +11,7 @@ from torch.export.passes import move_to_device_pass
 from torch.fx import GraphModule, Node
 
 from model.contract.crop import Size
+from model.contract.spec import BundleError
 from service.runtime.base import Precision
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -25,23 +27,41 @@ class TorchNetwork:
 
     Attributes:
         input_size: (width, height) of the input in pixels.
+        module: the program on its device, weights in the precision.
     """
 
     def __init__(self, path: Path, precision: Precision, device: torch.device) -> None:
-        """Load a program and put it onto its device."""
-        program = torch.export.load(path)
+        """Load a program and put it onto its device.
+
+        Raises:
+            BundleError: this torch cannot read the program.
+        """
+        program = _read_program(path)
         self.input_size = _input_size(program)
         self._device_type, self._dtype = device.type, DTYPES[precision]
-        self._module = cast("GraphModule", move_to_device_pass(program, device).module())
-        _hold_weights(self._module, self._dtype)
+        self.module = move_to_device_pass(program, device).module()
+        _hold_weights(self.module, self._dtype)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Compute a batch."""
-        reduced = self._dtype != torch.float32
-        # The weights have the type already: autocast's cache of cast weights would hold nothing.
-        autocast = torch.autocast(self._device_type, self._dtype, enabled=reduced, cache_enabled=False)
-        with torch.inference_mode(), autocast:
-            return cast("Tensor", self._module(images)).float()
+        with torch.inference_mode(), self._arithmetic():
+            return cast("Tensor", self.module(images)).float()
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self._dtype == torch.float32:
+            return nullcontext()
+        # Its cache is for cast weights, and these have the type already.
+        return torch.autocast(self._device_type, self._dtype, cache_enabled=False)
+
+
+def _read_program(path: Path) -> ExportedProgram:
+    try:
+        return torch.export.load(path)
+    except Exception as error:  # whatever its many layers raise; nothing has touched a GPU yet
+        raise BundleError(
+            f"{path.name} of bundle {path.parent.name} cannot be read by torch {torch.__version__} ({error!r}); "
+            "export the bundle again, with this version of torch or an older one"
+        ) from error
 
 
 def _input_size(program: ExportedProgram) -> Size:
@@ -74,5 +94,5 @@ def _is_weight(argument: object) -> bool:
 
 def _hold(weight: torch.nn.Parameter, dtype: torch.dtype) -> None:
     layout = torch.channels_last if weight.dim() == 4 else torch.preserve_format
-    weight.requires_grad_(requires_grad=False)
+    weight.requires_grad = False
     weight.data = weight.data.to(dtype=dtype, memory_format=layout)
