@@ -225,6 +225,7 @@ for name, text in (
     ("train", "Train a pose network by a recipe."),
     ("evaluate", "Measure a pose network's AP on a COCO annotation file."),
     ("export", "Write a trained network as a bundle."),
+    ("add-pt2", "Copy a bundle and add what a server runs on CUDA."),
     ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(

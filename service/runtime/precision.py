@@ -11,7 +11,10 @@ GRAPH_FILES: dict[RuntimeKind, dict[Precision, str]] = {
     "openvino": {"fp32": "model.onnx", "bf16": "model.onnx", "int8": "model.int8.onnx"},
     "torch": {"fp32": "model.pt2", "bf16": "model.pt2", "fp16": "model.pt2"},
 }
-TO_WRITE_IT = {"model.pt2": "; `fasterpose export --pt2` writes it, for a detector `fasterpose detector export --pt2`"}
+TO_WRITE_IT = {
+    "model.pt2": "; `fasterpose export --pt2` and `fasterpose detector export --pt2` write it, and "
+    "`fasterpose add-pt2` makes a copy of a bundle that has it"
+}
 LARGEST_LOSS = 0.005
 """AP, as a fraction, that a faster precision may lose against fp32."""
 

@@ -21,7 +21,9 @@ def test_a_precision_without_a_graph_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_program_is_refused_with_the_commands_that_write_it(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").touch()
-    with pytest.raises(BundleError, match=r"no model\.pt2.*`fasterpose export --pt2`.*`fasterpose detector export"):
+    with pytest.raises(
+        BundleError, match=r"no model\.pt2.*`fasterpose export --pt2`.*detector export.*`fasterpose add-pt2`"
+    ):
         graph_file(tmp_path, "torch", "fp32")
 
 
