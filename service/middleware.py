@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from http import HTTPStatus
 from typing import Any
 
@@ -11,11 +10,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import InternalError, TooLargeError
+from service.identity import request_id_from, trace_fields
 from service.problems import problem_response
 from service.state import Service
-from service.trace import trace_fields
 
-LONGEST_REQUEST_ID = 128
 UNKNOWN_ROUTE = "unknown"
 
 logger = logging.getLogger("fasterpose.access")
@@ -34,7 +32,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         clock = asyncio.get_running_loop().time
-        arrival, request_id = clock(), _request_id(Headers(scope=scope).get("x-request-id"))
+        arrival, request_id = clock(), request_id_from(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {}).update(arrival=arrival, request_id=request_id)
         answer = _Answer(send, request_id)
         body = _Body(scope, receive, self._service)
@@ -59,7 +57,8 @@ class RequestMiddleware:
             "status": status,
             "duration_ms": round(seconds * 1000, 1),
             "request_id": request_id,
-        } | trace_fields(Headers(scope=scope).get("traceparent"))
+            **trace_fields(Headers(scope=scope).get("traceparent")),
+        }
         logger.info("%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})
 
 
@@ -78,13 +77,6 @@ class _Answer:
             self.status = message["status"]
             MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
         await self._send(message)
-
-
-def _request_id(given: str | None) -> str:
-    """The client's id if it is short and printable, so that no log line can be forged; else a new one."""
-    if given and len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
-        return given
-    return secrets.token_hex(8)
 
 
 class _Body:

@@ -64,12 +64,10 @@ class Pipeline:
         async with self._in_room(job, clock):
             opened = await self._open(job, options, clock)
             people = await self._find_people(opened, job, options, clock)
-            poses = await self._estimate(opened.image, people, options, clock) if people else []
-        if job.boxes is None and options.detect:
-            poses = without_repeats(poses, self.estimator.spec)
+            poses = await self._estimate(opened, people, options, clock) if people else []
         height, width = opened.image.shape[:2]
         pixels = opened.image if keep_pixels else None
-        return ImageResult(job.image_id, width, height, order_by_score(poses), clock.seconds, pixels)
+        return ImageResult(job.image_id, width, height, poses, clock.seconds, pixels)
 
     def close(self) -> None:
         """End the threads."""
@@ -124,11 +122,13 @@ class Pipeline:
             return self.detector.people(rows, letterbox, options.person_threshold, options.max_persons)
 
     async def _estimate(
-        self, image: ImageArray, people: list[ScoredBox], options: PoseOptions, clock: StageClock
+        self, opened: Opened, people: list[ScoredBox], options: PoseOptions, clock: StageClock
     ) -> list[PersonPose]:
+        """One pose a person, the best first; of detected people those that turn out to be the same are one."""
+
         def crop() -> tuple[list[CropTransform], ImageArray]:
             with clock.time("crop"):
-                transforms, crops = self.estimator.crop(image, [box for box, _ in people])
+                transforms, crops = self.estimator.crop(opened.image, [box for box, _ in people])
                 return transforms, self.estimator.with_mirrored(crops) if options.flip_test else crops
 
         transforms, crops = await clock.run(self._pixel_threads, crop)
@@ -136,7 +136,8 @@ class Pipeline:
 
         def read() -> list[PersonPose]:
             with clock.time("postprocess"):
-                return self.estimator.poses(heatmaps, transforms, people, options)
+                poses = self.estimator.poses(heatmaps, transforms, people, options)
+                return order_by_score(without_repeats(poses, self.estimator.spec) if opened.fitted else poses)
 
         return await clock.run(self._pixel_threads, read)
 

@@ -91,6 +91,25 @@ class JsonBody(BaseModel):
     options: Options = Options()
 
 
+class BinaryImageIn(BaseModel):
+    """One image of a request whose transport carries bytes as they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: bytes
+    id: ImageIdIn | None = None
+    boxes: list[BoxIn] | None = None
+
+
+class BinaryBody(BaseModel):
+    """A request whose transport carries bytes as they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: list[BinaryImageIn] = Field(min_length=1)
+    options: Options = Options()
+
+
 class Problem(BaseModel):
     """An error, RFC 9457 problem details."""
 
