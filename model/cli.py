@@ -1,4 +1,4 @@
-"""`fasterpose train`, `evaluate` and `export`; `service.cli` hands them over when they are called."""
+"""`fasterpose train`, `evaluate`, `export` and `add-pt2`; `service.cli` hands them over when they are called."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from model.add_program import add_program
 from model.checkpoint import CheckpointError
 from model.config import RecipeError, read_recipe
 from model.contract.coco import AnnotationError, write_results
@@ -23,6 +24,7 @@ from model.notes import parse_notes
 from model.train import TrainingOptions, train
 
 RECIPES = Path(__file__).parent / "recipes"
+ZOO = Path(__file__).parent / "zoo"
 ERRORS = (
     *(RecipeError, AnnotationError, DataError, CheckpointError, BundleError, ParityError, DeviceError, DivergedError),
     *DETECTOR_ERRORS,
@@ -103,9 +105,28 @@ def export_command(
     note: Annotated[
         list[str] | None, typer.Option(help="KEY=TEXT for the spec's training facts; may repeat.", show_default="none")
     ] = None,
+    pt2: Annotated[bool, typer.Option("--pt2", help="Write model.pt2 too, for CUDA, and measure fp16.")] = False,
 ) -> None:
     """Write a trained network as a bundle: ONNX, int8 ONNX, accuracy on the recipe's validation files, spec."""
-    export_run(run, data, out, Identity(name, version, licence, parse_notes(note)), Console())
+    export_run(run, data, out, Identity(name, version, licence, parse_notes(note)), Console(), pt2=pt2)
+
+
+@app.command("add-pt2")
+def add_pt2_command(
+    bundle: Annotated[str, typer.Option(help="Name of an embedded bundle, or a bundle folder.")],
+    out: Annotated[Path, typer.Option(help="Folder for the copy with model.pt2; not there yet.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Measure fp16 and bf16 on it: the recipe's data folder, or a detector's folder of person boxes.",
+            show_default="not measured, so that --precision auto stays with fp32 on CUDA",
+        ),
+    ] = None,
+) -> None:
+    """Copy a bundle and add model.pt2, which a server runs on CUDA."""
+    embedded = ZOO / bundle
+    folder = embedded if embedded.is_dir() else Path(bundle)
+    typer.echo(json.dumps(add_program(folder, out, data), indent=1))
 
 
 def find_recipe(name: str) -> Path:

@@ -1,7 +1,8 @@
-"""A finished run to a bundle: graph, int8 graph, measured accuracy, spec."""
+"""A finished run to a bundle: graph, int8 graph, program for CUDA, measured accuracy, spec."""
 
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from model.data.sources import read_training_samples
 from model.engine import ServedNetwork
 from model.graph import Graph, as_stored, cpu_has_bf16, open_graph, quantize, trace, write_graph
 from model.networks.fasterpose import FasterPose
+from model.program import HALVES, PROGRAM, in_half_precision, write_program
 from model.train import LAST, WEIGHTS
 from model.validation import Validation, draft_spec, read_validations
 
@@ -47,7 +49,9 @@ class Identity:
     notes: dict[str, str]
 
 
-def export_run(run: Path, data: Path, out: Path, identity: Identity, console: Console) -> PoseSpec:
+def export_run(
+    run: Path, data: Path, out: Path, identity: Identity, console: Console, *, pt2: bool = False
+) -> PoseSpec:
     """Write the bundle of a training run.
 
     Args:
@@ -56,13 +60,14 @@ def export_run(run: Path, data: Path, out: Path, identity: Identity, console: Co
         out: the bundle folder to write.
         identity: name, version, licence and notes.
         console: progress and figures go here.
+        pt2: write the program for CUDA too, and measure it in fp16 and bf16.
 
     Returns:
         The spec that was written.
 
     Raises:
         CheckpointError, AnnotationError, DataError: an input is missing or broken.
-        ParityError: the graph does not compute what torch computes.
+        ParityError: a graph does not compute what torch computes.
     """
     recipe, progress, _ = load_checkpoint(run / LAST)
     served = as_stored(ServedNetwork(load_network(run / WEIGHTS, recipe), build_loss(recipe.loss)))
@@ -71,7 +76,13 @@ def export_run(run: Path, data: Path, out: Path, identity: Identity, console: Co
     difference = write_graph(served, crops[:8], out / GRAPH, "heatmaps")
     console.print(f"{GRAPH}: relative L2 difference to torch {difference:.1e}")
     _write_int8(served, crops, out / INT8_GRAPH)
-    accuracy = measure(out, read_validations(data, recipe))
+    graphs = open_graphs(out)
+    (out / PROGRAM).unlink(missing_ok=True)
+    if pt2:
+        difference = write_program(served, crops[:8], out / PROGRAM)
+        console.print(f"{PROGRAM}: relative L2 difference to torch {difference:.1e}")
+        graphs = {precision: in_half_precision(served, precision) for precision in HALVES} | graphs
+    accuracy = measure(graphs, read_validations(data, recipe))
     for precision, figures in accuracy.items():
         console.print(f"{precision}: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
     spec = replace(draft_spec(recipe), provenance=_provenance(recipe, progress, identity, accuracy))
@@ -106,15 +117,19 @@ def calibration_crops(samples: list[Sample], recipe: Recipe) -> ImageArray:
     return np.stack(crops)
 
 
-def measure(folder: Path, validations: list[Validation]) -> dict[str, dict[str, float]]:
-    """Accuracy of a bundle's graphs on this CPU, precision -> figures.
-
-    The ten COCO figures carry no file name (own boxes, the recipe's first `ap` file); the others are `name/metric`.
-    bf16 is measured only where the CPU computes in it.
-    """
+def open_graphs(folder: Path) -> dict[str, Graph]:
+    """A bundle's ONNX graphs on this CPU, by precision; bf16 is among them only where the CPU computes in it."""
     graphs = {"fp32": open_graph(folder / GRAPH), "int8": open_graph(folder / INT8_GRAPH)}
     if cpu_has_bf16():
         graphs["bf16"] = open_graph(folder / GRAPH, "bf16")
+    return graphs
+
+
+def measure(graphs: Mapping[str, Graph], validations: list[Validation]) -> dict[str, dict[str, float]]:
+    """Accuracy of a bundle's graphs, precision -> figures.
+
+    The ten COCO figures carry no file name (own boxes, the recipe's first `ap` file); the others are `name/metric`.
+    """
     return {precision: _figures(graph, validations) for precision, graph in graphs.items()}
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from model.contract.spec import BundleError, DetectorSpec, PoseSpec, Provenance, load_detector_spec, load_pose_spec
-from service.runtime.base import Precision, Runtime
-from service.runtime.openvino import OpenVinoRuntime, supports_bf16
-from service.runtime.precision import choose_precision, graph_file
-from service.settings import PrecisionChoice, ServiceSettings
+from model.contract.spec import BundleError, DetectorSpec, PoseSpec, load_detector_spec, load_pose_spec
+from service.runtime.base import Runtime
+from service.runtime.opening import open_runtimes
+from service.settings import ServiceSettings
 from service.zoo import find_bundle
 
 Spec = TypeVar("Spec", PoseSpec, DetectorSpec)
@@ -61,24 +60,12 @@ def load_detector_model(settings: ServiceSettings) -> LoadedModel[DetectorSpec]:
 
 
 def _load(folder: Path, spec: Spec, settings: ServiceSettings) -> LoadedModel[Spec]:
-    provenance = spec.provenance
-    precision = _precision(folder, provenance, settings.precision, settings.device)
-    graph = graph_file(folder, precision)
-    if graph.name not in provenance.files:
+    files = spec.provenance.files
+    graph, runtimes, reopen = open_runtimes(folder, spec.provenance, settings)
+    if graph.name not in files:
         raise BundleError(f"the spec of bundle {folder.name} has no hash of {graph.name}; export the bundle again")
-
-    def open_runtime(index: int) -> Runtime:  # noqa: ARG001 - one device and one stream so far
-        return OpenVinoRuntime(graph, precision, settings.device, settings.threads)
-
-    model = LoadedModel(spec, (open_runtime(0),), provenance.files[graph.name], open_runtime)
-    _check_input(folder, model.runtime, spec.input_size)
-    return model
-
-
-def _precision(folder: Path, provenance: Provenance, choice: PrecisionChoice, device: str) -> Precision:
-    if choice != "auto":
-        return choice
-    return choose_precision(folder, provenance, supports_bf16(device))
+    _check_input(folder, runtimes[0], spec.input_size)
+    return LoadedModel(spec, runtimes, files[graph.name], reopen)
 
 
 def _check_input(folder: Path, runtime: Runtime, expected: tuple[int, int]) -> None:

@@ -1,6 +1,7 @@
 """The command `fasterpose`."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from service.flags import (
     Model,
     PrecisionName,
     RuntimeName,
+    StreamCount,
     ThreadCount,
     read_settings,
     setting,
@@ -50,6 +52,7 @@ def serve(
     precision: PrecisionName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
     log_format: Annotated[str | None, setting("log_format")] = None,
     max_body_bytes: Annotated[int | None, setting("max_body_bytes")] = None,
     grpc_max_message_bytes: Annotated[int | None, setting("grpc_max_message_bytes")] = None,
@@ -84,6 +87,7 @@ def serve(
         precision=precision,
         device=device,
         threads=threads,
+        streams=streams,
         log_format=log_format,
         max_body_bytes=max_body_bytes,
         grpc_max_message_bytes=grpc_max_message_bytes,
@@ -124,6 +128,7 @@ def predict(
     precision: PrecisionName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
 ) -> None:
     """Find people in photographs: OUT/<name>.jpg with skeletons, OUT/results.json (COCO), OUT/images.json (ids).
 
@@ -140,6 +145,7 @@ def predict(
         precision=precision,
         device=device,
         threads=threads,
+        streams=streams,
     )
     options = PoseOptions(
         person_threshold=person_threshold,
@@ -174,6 +180,7 @@ for name, text in (
     ("train", "Train a pose network by a recipe."),
     ("evaluate", "Measure a pose network's AP on a COCO annotation file."),
     ("export", "Write a trained network as a bundle."),
+    ("add-pt2", "Copy a bundle and add what a server runs on CUDA."),
     ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(

@@ -28,6 +28,7 @@ RuntimeName = Annotated[str | None, setting("runtime")]
 PrecisionName = Annotated[str | None, setting("precision")]
 Device = Annotated[str | None, setting("device")]
 ThreadCount = Annotated[int | None, setting("threads")]
+StreamCount = Annotated[int | None, setting("streams")]
 
 
 def read_settings(config: Path | None, **flags: object) -> ServiceSettings:

@@ -19,8 +19,9 @@ NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_SHARED"}
 
 LONGEST_TIMEOUT_MS = 3_600_000
 
-RuntimeChoice = Literal["auto", "openvino"]
-PrecisionChoice = Literal["auto", "fp32", "bf16", "int8"]
+RuntimeKind = Literal["openvino", "torch"]
+RuntimeChoice = Literal["auto", "openvino", "torch"]
+PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 LogFormat = Literal["text", "json"]
 
 
@@ -40,13 +41,20 @@ class ServiceSettings(BaseSettings):
     detector: str = Field(
         default="person-detector", description="Detector bundle: name of an embedded one, or a folder."
     )
-    runtime: RuntimeChoice = Field(default="auto", description="What runs the networks: auto or openvino.")
+    runtime: RuntimeChoice = Field(
+        default="auto", description="What runs the networks: openvino, torch, or auto: torch on CUDA, else openvino."
+    )
     precision: PrecisionChoice = Field(
         default="auto",
-        description="auto, fp32, bf16 or int8; auto is the fastest whose measured AP is within 0.5 points of fp32's.",
+        description="fp32, bf16, fp16, int8 or auto: the fastest whose measured AP is within 0.5 points of fp32's.",
     )
-    device: str = Field(default="cpu", description="Device of the runtime, for example cpu.")
-    threads: int = Field(default=0, ge=0, description="Threads that compute a network; 0: one per core.")
+    device: str = Field(default="cpu", description="Devices of the runtime, for example cpu or cuda:0,cuda:1.")
+    threads: int = Field(
+        default=0, ge=0, description="CPU threads that compute a network, of all streams together; 0: one per core."
+    )
+    streams: int = Field(
+        default=0, ge=0, description="Batches computed at the same time on a device; 0: one, on CUDA two."
+    )
     log_format: LogFormat = Field(default="text", description="Form of the log lines: text or json.")
     max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
     grpc_max_message_bytes: int = Field(

@@ -82,10 +82,13 @@ def export_command(
     input_size: Annotated[str, typer.Option(help="WIDTHxHEIGHT of the letterboxed image, multiples of 32.")],
     int8: Annotated[bool, typer.Option("--int8/--no-int8", help="Make an int8 graph too.")] = True,
     note: Annotated[list[str] | None, typer.Option(help="KEY=TEXT for the spec's training facts.")] = None,
+    pt2: Annotated[
+        bool, typer.Option("--pt2", help="Write model.pt2 too, for CUDA, and measure fp16 and bf16.")
+    ] = False,
 ) -> None:
     """Write a bundle: fp32 and int8 ONNX, weights, spec with measured accuracy."""
     facts: dict[str, Any] = parse_notes(note)
-    export = DetectorExport(weights, data, parse_size(input_size), version, facts, int8)
+    export = DetectorExport(weights, data, parse_size(input_size), version, facts, int8, pt2)
     report = export_detector(out, export)
     console = Console()
     console.print(f"relative L2 to torch: {report.parity:.1e}")

@@ -13,8 +13,9 @@ from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec, Provenance, write_spec
 from model.detector.boxes import BoxImage, read_person_boxes
 from model.detector.evaluate import find_all, measure, open_detector, read_image
-from model.detector.network import ServedDetector, build_person_network, write_weights
+from model.detector.network import ServedDetector, allow_any_batch, build_person_network, write_weights
 from model.graph import quantize, run_torch, trace, write_graph
+from model.program import HALVES, PROGRAM, in_half_precision, write_program
 
 GRAPH = "model.onnx"
 INT8_GRAPH = "model.int8.onnx"
@@ -42,6 +43,7 @@ class DetectorExport:
         version: the bundle's version.
         training: facts for the spec: data and its licence, initial weights, commands.
         int8: whether to make an int8 graph too.
+        pt2: whether to make a program for CUDA too.
     """
 
     weights: Path
@@ -50,6 +52,7 @@ class DetectorExport:
     version: str
     training: dict[str, Any]
     int8: bool = True
+    pt2: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,24 @@ def export_detector(folder: Path, export: DetectorExport) -> ExportReport:
         _write_int8(detector, images, folder / INT8_GRAPH)
     draft = detector_spec(folder.name, export)
     accuracy = _measure_graphs(folder, export.data, draft)
-    shipped = _drop_poor_int8(folder, accuracy)
+    halves = _export_program(detector, examples, folder, export, draft)
+    shipped = halves | _drop_poor_int8(folder, accuracy)
     write_spec(folder, replace(draft, provenance=replace(draft.provenance, accuracy=shipped)))
-    return ExportReport(parity, accuracy, "int8" in shipped)
+    return ExportReport(parity, halves | accuracy, "int8" in shipped)
+
+
+def _export_program(
+    detector: ServedDetector, images: ImageArray, folder: Path, export: DetectorExport, spec: DetectorSpec
+) -> dict[str, dict[str, float]]:
+    """Write `model.pt2`, if it is asked for; its accuracy in the precisions that only CUDA serves."""
+    (folder / PROGRAM).unlink(missing_ok=True)
+    if not export.pt2:
+        return {}
+    allow_any_batch(detector)
+    write_program(detector, images, folder / PROGRAM)
+    boxes = read_person_boxes(export.data, "val")
+    graphs = {precision: in_half_precision(detector, precision) for precision in HALVES}
+    return {precision: measure(boxes, find_all(graph, boxes, spec)) for precision, graph in graphs.items()}
 
 
 def calibration_images(images: list[BoxImage], input_size: Size) -> list[ImageArray]:

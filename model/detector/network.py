@@ -4,6 +4,7 @@ Source of the network: ultralytics' `yolo11.yaml`, scale n (AGPL-3.0). The one-c
 of the 80-class head and only drops the other 79 rows of its last layer, so person scores do not change by slicing.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -94,6 +95,32 @@ def detect_head(network: DetectionModel) -> Detect:
     """The last layer of the network, which turns feature maps into boxes and scores."""
     layers = cast("nn.Sequential", network.model)
     return cast("Detect", layers[-1])
+
+
+class AnyBatch:
+    """The shape (N, C, H, W) of a feature map; equal to every other one but for N."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self._shape = tuple(shape[1:])
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all but N is alike."""
+        return isinstance(other, Sequence) and tuple(cast("Sequence[int]", other)[1:]) == self._shape
+
+    def __hash__(self) -> int:
+        """Of all but N."""
+        return hash(self._shape)
+
+
+def allow_any_batch(detector: "ServedDetector") -> None:
+    """Make a detector that has computed once keep its anchors for any batch, in place.
+
+    ultralytics' head compares the whole shape with the last one's, and an exported program would be for that batch
+    alone.
+    """
+    head = detect_head(detector.network)
+    head.shape = cast("Any", AnyBatch(cast("Sequence[int]", head.shape)))
+    head.anchors, head.strides = head.anchors.contiguous(), head.strides.contiguous()  # a program stores no views
 
 
 def _row_of(convolution: nn.Conv2d, row: int) -> nn.Conv2d:

@@ -6,7 +6,17 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from service.flags import Config, DetectorName, Device, Model, PrecisionName, RuntimeName, ThreadCount, read_settings
+from service.flags import (
+    Config,
+    DetectorName,
+    Device,
+    Model,
+    PrecisionName,
+    RuntimeName,
+    StreamCount,
+    ThreadCount,
+    read_settings,
+)
 
 Name = TypeVar("Name", bound=str)
 
@@ -27,6 +37,7 @@ def benchmark(
     precision: PrecisionName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
 ) -> None:
     """Time the stages of one 720p photograph with 1 and with 5 people, and the networks in eager torch beside them.
 
@@ -48,6 +59,7 @@ def benchmark(
         precision=precision,
         device=device,
         threads=threads,
+        streams=streams,
     )
     pipeline = load_pipeline(settings)
     try:
@@ -68,6 +80,7 @@ def runtime_command(
     detector: DetectorName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
 ) -> None:
     """Time both graphs in eager torch and in every precision that the machine and the bundles have, by batch size.
 
@@ -78,7 +91,7 @@ def runtime_command(
     from service.bench.runtime import open_graphs, print_timings, time_graphs, timings_content  # noqa: PLC0415
 
     sizes = _numbers(batches, "--batches")
-    settings = read_settings(config, model=model, detector=detector, device=device, threads=threads)
+    settings = read_settings(config, model=model, detector=detector, device=device, threads=threads, streams=streams)
     graphs = open_graphs(settings, open_eager(settings))
     timings = time_graphs(graphs, sizes, rounds)
     print_timings(graphs, timings, rounds)
@@ -104,6 +117,7 @@ def serve_command(
     precision: PrecisionName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
 ) -> None:
     """Load the server with photographs of 1 and of 5 people, and compare it with its networks alone.
 
@@ -126,6 +140,7 @@ def serve_command(
         precision=precision,
         device=device,
         threads=threads,
+        streams=streams,
     )
     networks = load_networks(settings)
     loads = serve.plan_loads(plan, networks)
@@ -160,6 +175,7 @@ def peers_command(
     precision: PrecisionName = None,
     device: Device = None,
     threads: ThreadCount = None,
+    streams: StreamCount = None,
 ) -> None:
     """Load other servers around the same networks, and ours, in turns.
 
@@ -178,6 +194,7 @@ def peers_command(
         precision=precision,
         device=device,
         threads=threads,
+        streams=streams,
     )
     interpreters = contenders.find_interpreters(peers_python.absolute(), train_python.absolute())
     contests = contenders.plan_contests(_names(parts, contenders.PARTS, "--parts"), settings, people, interpreters)

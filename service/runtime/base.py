@@ -1,11 +1,11 @@
-"""The protocol of a runtime."""
+"""The protocol of a runtime, and what it raises."""
 
 from typing import Literal, Protocol
 
 from model.contract.arrays import FloatArray, ImageArray
 from model.contract.crop import Size
 
-Precision = Literal["fp32", "bf16", "int8"]
+Precision = Literal["fp32", "bf16", "fp16", "int8"]
 
 
 class RuntimeUnavailableError(ValueError):
@@ -13,11 +13,19 @@ class RuntimeUnavailableError(ValueError):
 
 
 class RuntimeLostError(Exception):
-    """The runtime cannot compute any more, for example because its device is gone; its thread must be restarted."""
+    """The runtime cannot compute any more; its thread must be restarted with another runtime in its place.
+
+    A CUDA error that leaves the device's context broken is one. Where the replacement is lost too, only a new
+    process helps.
+    """
+
+
+class OutOfMemoryError(Exception):
+    """The device's memory does not hold this batch; the runtime goes on, and a smaller batch may do."""
 
 
 class Runtime(Protocol):
-    """A compiled graph. It is called from one thread at a time."""
+    """A compiled graph. It is called from one thread at a time; several runtimes compute at the same time."""
 
     @property
     def name(self) -> str:
@@ -40,5 +48,24 @@ class Runtime(Protocol):
         ...
 
     def infer(self, batch: ImageArray) -> FloatArray:
-        """(N, height, width, 3) uint8 RGB -> (N, ...) float32, the graph's output."""
+        """(N, height, width, 3) uint8 RGB -> (N, ...) float32, the graph's output.
+
+        Raises:
+            RuntimeLostError: this runtime computes nothing any more; open another one.
+            OutOfMemoryError: too little memory for this batch; a smaller one may pass.
+            Exception: this batch cannot be computed; the runtime goes on.
+        """
+        ...
+
+
+class DeviceGraph(Protocol):
+    """A bundle's graph on one device."""
+
+    def open_runtime(self) -> Runtime:
+        """One more runtime, with buffers of its own.
+
+        Raises:
+            RuntimeUnavailableError: the device has too little memory for one more.
+            RuntimeLostError: the device does not compute any more.
+        """
         ...

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the train extra")
 
 import onnx
+import torch
 from onnx import TensorProto
 from rich.console import Console
 
@@ -22,8 +23,9 @@ from model.contract.spec import BundleError, PoseSpec, load_pose_spec
 from model.data.dataset import DataError
 from model.data.sources import read_training_samples
 from model.export import CALIBRATION_CROPS, GRAPH, INT8_GRAPH, Identity, calibration_crops, export_run
-from model.graph import cpu_has_bf16, open_graph
+from model.graph import PARITY_LIMIT, cpu_has_bf16, open_graph, relative_difference, run_torch
 from model.measure import Measurement, measure_model, open_model
+from model.program import PROGRAM
 from model.train import LAST, WEIGHTS, TrainingOptions, train
 from model.validation import draft_spec
 from tests.model import drawn
@@ -61,7 +63,7 @@ def exported(_narrow: None, tmp_path_factory: pytest.TempPathFactory) -> Exporte
     recipe, data = read_recipe(folder / "tiny.toml"), drawn.draw_set(folder / "data")
     train(recipe, TrainingOptions(data=data, output=folder / "run", workers=0), Console(quiet=True))
     console = Console(record=True, width=200, quiet=False, file=(folder / "log").open("w"))
-    spec = export_run(folder / "run", data, folder / "bundle", IDENTITY, console)
+    spec = export_run(folder / "run", data, folder / "bundle", IDENTITY, console, pt2=True)
     return Exported(recipe, data, folder / "run", folder / "bundle", spec, console.export_text())
 
 
@@ -73,7 +75,7 @@ def test_the_bundle_loads_with_the_recipes_facts(exported: Exported) -> None:
     provenance = spec.provenance
     assert (provenance.name, provenance.version, provenance.licence) == ("tiny", "0.1", "Apache-2.0")
     assert provenance.architecture == "fasterpose-resnet18"
-    assert set(provenance.files) == {GRAPH, INT8_GRAPH}
+    assert set(provenance.files) == {GRAPH, INT8_GRAPH, PROGRAM}
     training = provenance.training
     assert (training["data"], training["epochs"], training["steps"]) == ("drawn figures", 1, 3)
     assert Recipe.model_validate(training["recipe"]) == exported.recipe
@@ -81,7 +83,7 @@ def test_the_bundle_loads_with_the_recipes_facts(exported: Exported) -> None:
 
 def test_the_spec_holds_what_was_measured(exported: Exported) -> None:
     accuracy = load_pose_spec(exported.bundle).provenance.accuracy
-    assert set(accuracy) == {"fp32", "int8"} | ({"bf16"} if cpu_has_bf16() else set[str]())
+    assert set(accuracy) == {"fp32", "int8", "bf16", "fp16"}
     assert {"AP", "AR_L", "pck/PCK@0.2"} <= set(accuracy["fp32"])
     measured = measure_model(exported.measurement()).figures
     assert accuracy["fp32"]["AP"] == pytest.approx(measured["AP"], abs=1e-4)
@@ -90,6 +92,22 @@ def test_the_spec_holds_what_was_measured(exported: Exported) -> None:
 
 def test_export_prints_the_difference_to_torch(exported: Exported) -> None:
     assert "model.onnx: relative L2 difference to torch" in exported.console
+    assert "model.pt2: relative L2 difference to torch" in exported.console
+
+
+def test_the_program_computes_what_the_graph_does(exported: Exported) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    program = torch.export.load(exported.bundle / PROGRAM).module()
+    assert relative_difference(run_torch(program, crops), open_graph(exported.bundle / GRAPH)(crops)) < PARITY_LIMIT
+
+
+def test_a_bundle_has_a_program_and_its_precisions_only_if_they_are_asked_for(
+    exported: Exported, tmp_path: Path
+) -> None:
+    (tmp_path / PROGRAM).write_text("of an earlier export")
+    spec = export_run(exported.run, exported.data, tmp_path, IDENTITY, Console(quiet=True))
+    assert set(load_pose_spec(tmp_path).provenance.files) == {GRAPH, INT8_GRAPH}
+    assert set(spec.provenance.accuracy) == {"fp32", "int8"} | ({"bf16"} if cpu_has_bf16() else set[str]())
 
 
 def test_the_graphs_take_bytes_and_give_heatmaps(exported: Exported) -> None:
@@ -154,7 +172,7 @@ def test_missing_files_are_named(exported: Exported, tmp_path: Path) -> None:
 
 def test_a_graph_that_a_bundle_lacks_is_named(exported: Exported, tmp_path: Path) -> None:
     spec = json.loads((exported.bundle / "spec.json").read_text())
-    del spec["provenance"]["files"][INT8_GRAPH]
+    spec["provenance"]["files"] = {GRAPH: spec["provenance"]["files"][GRAPH]}
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     shutil.copy(exported.bundle / GRAPH, tmp_path / GRAPH)
     assert open_model(tmp_path, "fp32")[0] == load_pose_spec(tmp_path)

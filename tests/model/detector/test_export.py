@@ -6,6 +6,8 @@ import pytest
 pytest.importorskip("ultralytics", reason="needs the train extra")
 pytest.importorskip("openvino", reason="needs the train extra")
 
+import torch
+
 from model.contract.spec import load_detector_spec
 from model.detector.boxes import read_person_boxes
 from model.detector.evaluate import open_detector
@@ -48,3 +50,22 @@ def test_an_export_is_a_bundle_with_what_was_measured(box_folder: Path, tmp_path
     assert spec.provenance.training == {"data": "drawn"}
     assert spec.provenance.accuracy == report.accuracy == {"fp32": {"AP": 0.0, "AP50": 0.0, "recall@0.3": 0.0}}
     assert set(spec.provenance.files) == {"model.onnx", "model.safetensors"}
+
+
+def test_a_program_serves_any_batch_and_is_measured_in_its_precisions(box_folder: Path, tmp_path: Path) -> None:
+    network = build_coco_network()
+    keep_person_row(network)
+    write_weights(network, tmp_path / "start.safetensors")
+    bundle = tmp_path / "small"
+    export = DetectorExport(tmp_path / "start.safetensors", box_folder, SIZE, "1", {}, int8=False, pt2=True)
+    report = export_detector(bundle, export)
+    spec = load_detector_spec(bundle)
+    assert set(spec.provenance.files) == {"model.onnx", "model.pt2", "model.safetensors"}
+    assert set(spec.provenance.accuracy) == set(report.accuracy) == {"fp32", "fp16", "bf16"}
+    program = torch.export.load(bundle / "model.pt2").module()
+    for count in (1, 3):
+        images = np.random.default_rng(count).integers(0, 256, (count, 64, 96, 3), dtype=np.uint8)
+        rows = run_torch(program, images)
+        np.testing.assert_allclose(rows, open_detector(bundle / GRAPH)(images), rtol=1e-3, atol=1e-3)
+    constants = {name.rsplit(".", 1)[-1] for name in torch.export.load(bundle / "model.pt2").constants}
+    assert constants == {"anchors", "strides"}  # else a GPU would compute them anew for each batch, and wait for it
