@@ -20,13 +20,12 @@ from model.contract.spec import PoseSpec, Provenance, write_spec
 from model.data.dataset import DataError, Sample, read_image
 from model.data.sources import read_training_samples
 from model.engine import ServedNetwork
-from model.graph import Graph, as_stored, cpu_has_bf16, open_graph, quantize, trace, write_graph
+from model.graph import Graph, as_stored, quantize, trace, write_graph
 from model.networks.fasterpose import FasterPose
+from model.precisions import GRAPH, INT8_GRAPH, Accuracy, open_precisions
 from model.train import LAST, WEIGHTS
 from model.validation import Validation, draft_spec, read_validations
 
-GRAPH = "model.onnx"
-INT8_GRAPH = "model.int8.onnx"
 CALIBRATION_CROPS = 300
 
 
@@ -106,16 +105,13 @@ def calibration_crops(samples: list[Sample], recipe: Recipe) -> ImageArray:
     return np.stack(crops)
 
 
-def measure(folder: Path, validations: list[Validation]) -> dict[str, dict[str, float]]:
+def measure(folder: Path, validations: list[Validation]) -> Accuracy:
     """Accuracy of a bundle's graphs on this CPU, precision -> figures.
 
     The ten COCO figures carry no file name (own boxes, the recipe's first `ap` file); the others are `name/metric`.
     bf16 is measured only where the CPU computes in it.
     """
-    graphs = {"fp32": open_graph(folder / GRAPH), "int8": open_graph(folder / INT8_GRAPH)}
-    if cpu_has_bf16():
-        graphs["bf16"] = open_graph(folder / GRAPH, "bf16")
-    return {precision: _figures(graph, validations) for precision, graph in graphs.items()}
+    return {precision: _figures(graph, validations) for precision, graph in open_precisions(folder).items()}
 
 
 def _figures(graph: Graph, validations: list[Validation]) -> dict[str, float]:

@@ -84,9 +84,22 @@ def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str) -
         )
 
 
-def open_graph(path: Path, precision: str = "f32") -> Graph:
-    """An ONNX graph compiled by OpenVINO for the CPU, in the precision given to INFERENCE_PRECISION_HINT."""
-    compiled = cast("Any", core()).compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": precision})
+def open_graph(path: Path, precision: str = "f32", threads: int = 0) -> Graph:
+    """An ONNX graph compiled by OpenVINO for the CPU.
+
+    Args:
+        path: the graph.
+        precision: what INFERENCE_PRECISION_HINT pins float layers to, `f32` or `bf16`.
+        threads: threads that compute; 0 leaves the number to OpenVINO.
+    """
+    options: dict[str, object] = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,  # a pinned thread starves when a training holds its core
+    }
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = threads
+    compiled = cast("Any", core()).compile_model(str(path), "CPU", options)
 
     def infer(images: ImageArray) -> FloatArray:
         return np.array(compiled([images])[0], dtype=np.float32)
@@ -126,7 +139,28 @@ def store_weights_in_half(graph: onnx.ModelProto) -> None:
     _replace_nodes(graph, [*casts, *graph.graph.node])
 
 
-def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes: Sequence[str] = ()) -> None:
+def make_activations_unsigned(graph: onnx.ModelProto) -> None:
+    """Move the zero points of quantised activations from int8 to uint8, in place; the numbers stay the same.
+
+    OpenVINO 2026.4.1 computes wrong values where signed activations with a zero point, such as SiLU's, are split and
+    concatenated: AP 0 for a YOLO11 whose graph is right in onnxruntime.
+    """
+    tensors = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for name in {node.input[2] for node in graph.graph.node if node.op_type == "QuantizeLinear"}:
+        zero_point = numpy_helper.to_array(tensors[name])
+        if zero_point.dtype == np.int8:
+            moved = (zero_point.astype(np.int16) + 128).astype(np.uint8)
+            tensors[name].CopyFrom(numpy_helper.from_array(moved, name))
+
+
+def quantize(
+    plain: Path,
+    images: Sequence[ImageArray],
+    path: Path,
+    float_nodes: Sequence[str] = (),
+    *,
+    half_range_weights: bool = True,
+) -> None:
     """Write an int8 graph by NNCF's post-training quantisation (MIXED preset).
 
     Args:
@@ -134,6 +168,7 @@ def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes:
         images: calibration images, (H, W, 3) uint8 RGB of the graph's input size.
         path: the ONNX file to write.
         float_nodes: regular expressions of node names that stay in float.
+        half_range_weights: weights of 7 bits, so that no CPU overflows; False: of 8 bits, for CPUs with VNNI alone.
     """
     import nncf  # type: ignore[import-untyped]  # noqa: PLC0415 - takes seconds to import
 
@@ -145,8 +180,11 @@ def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes:
         preset=library.QuantizationPreset.MIXED,
         ignored_scope=library.IgnoredScope(patterns=list(float_nodes), validate=True),
         # Without VNNI a sum of int8 products overflows 16 bits; half-range weights keep results alike on all CPUs.
-        advanced_parameters=library.AdvancedQuantizationParameters(overflow_fix=library.OverflowFix.ENABLE),
+        advanced_parameters=library.AdvancedQuantizationParameters(
+            overflow_fix=library.OverflowFix.ENABLE if half_range_weights else library.OverflowFix.DISABLE
+        ),
     )
+    make_activations_unsigned(quantised)
     store_weights_in_half(quantised)
     onnx.save(quantised, path)
 

@@ -12,12 +12,11 @@ from model.contract.crop import Size
 from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec, Provenance, write_spec
 from model.detector.boxes import BoxImage, read_person_boxes
-from model.detector.evaluate import find_all, measure, open_detector, read_image
+from model.detector.evaluate import measure_graphs, read_image
 from model.detector.network import ServedDetector, build_person_network, write_weights
 from model.graph import quantize, run_torch, trace, write_graph
+from model.precisions import GRAPH, INT8_GRAPH, Accuracy, open_precisions
 
-GRAPH = "model.onnx"
-INT8_GRAPH = "model.int8.onnx"
 WEIGHTS = "model.safetensors"
 OUTPUT = "boxes_scores"
 ARCHITECTURE = "yolo11n-person"
@@ -63,7 +62,7 @@ class ExportReport:
     """
 
     parity: float
-    accuracy: dict[str, dict[str, float]]
+    accuracy: Accuracy
     int8_kept: bool
 
 
@@ -93,7 +92,7 @@ def export_detector(folder: Path, export: DetectorExport) -> ExportReport:
     if export.int8:
         _write_int8(detector, images, folder / INT8_GRAPH)
     draft = detector_spec(folder.name, export)
-    accuracy = _measure_graphs(folder, export.data, draft)
+    accuracy = measure_graphs(open_precisions(folder), read_person_boxes(export.data, "val"), draft)
     shipped = _drop_poor_int8(folder, accuracy)
     write_spec(folder, replace(draft, provenance=replace(draft.provenance, accuracy=shipped)))
     return ExportReport(parity, accuracy, "int8" in shipped)
@@ -119,19 +118,9 @@ def _write_int8(detector: ServedDetector, images: list[ImageArray], path: Path) 
         quantize(plain, images, path, DECODE)
 
 
-def _measure_graphs(folder: Path, data: Path, spec: DetectorSpec) -> dict[str, dict[str, float]]:
-    images = read_person_boxes(data, "val")
-    graphs = {"fp32": folder / GRAPH, "int8": folder / INT8_GRAPH}
-    return {
-        precision: measure(images, find_all(open_detector(path), images, spec))
-        for precision, path in graphs.items()
-        if path.is_file()
-    }
-
-
-def _drop_poor_int8(folder: Path, accuracy: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+def _drop_poor_int8(folder: Path, accuracy: Accuracy) -> Accuracy:
     """The accuracy of the graphs that stay; an int8 graph that loses too much is removed."""
     if "int8" not in accuracy or accuracy["fp32"]["AP"] - accuracy["int8"]["AP"] <= LARGEST_AP_LOSS:
         return accuracy
     (folder / INT8_GRAPH).unlink()
-    return {"fp32": accuracy["fp32"]}
+    return {precision: figures for precision, figures in accuracy.items() if precision != "int8"}
