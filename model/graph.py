@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import onnx
@@ -19,6 +19,8 @@ from model.contract.arrays import FloatArray, ImageArray
 OPSET = 17
 PARITY_LIMIT = 1e-4
 SMALL_TENSOR = 64
+
+HalfRange = Literal["weights", "activations"]
 
 Graph = Callable[[ImageArray], FloatArray]
 """(N, H, W, 3) uint8 RGB -> (N, ...) float32, the graph's output."""
@@ -40,7 +42,9 @@ def as_stored(module: nn.Module) -> nn.Module:
     return folded
 
 
-def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: str) -> float:
+def write_graph(
+    module: nn.Module, images: ImageArray, path: Path, output_name: str, *, open_sides: bool = False
+) -> float:
     """Write a served module as ONNX with a dynamic batch, its weights stored in float16, and compare it with torch.
 
     Args:
@@ -48,6 +52,7 @@ def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: 
         images: (N, H, W, 3) uint8 RGB to trace and compare with; N is at least 2, for a batch of 1 is specialised.
         path: the ONNX file to write.
         output_name: name of the graph's output.
+        open_sides: leave height and width open, see `trace`.
 
     Returns:
         The relative L2 difference to torch.
@@ -55,7 +60,7 @@ def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: 
     Raises:
         ParityError: the difference is above 1e-4.
     """
-    trace(module, images, path, output_name)
+    trace(module, images, path, output_name, open_sides=open_sides)
     graph = onnx.load(path)
     store_weights_in_half(graph)
     onnx.save(graph, path)
@@ -65,9 +70,14 @@ def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: 
     return difference
 
 
-def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str) -> None:
-    """Write a module as an ONNX file with a dynamic batch and float32 weights."""
+def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str, *, open_sides: bool = False) -> None:
+    """Write a module as an ONNX file with a dynamic batch and float32 weights.
+
+    `open_sides` leaves height and width open too, and how many rows the output has for each image.
+    """
     batch = {0: "batch"}
+    images_axes = batch | {1: "height", 2: "width"} if open_sides else batch
+    output_axes = batch | {1: "rows"} if open_sides else batch
     with warnings.catch_warnings(), torch.inference_mode():
         # It warns that the newer exporter, which would need onnxscript, supersedes this one, and that tracing fixes
         # shapes as constants. The comparison with torch is the check.
@@ -78,7 +88,7 @@ def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str) -
             path,
             input_names=["images"],
             output_names=[output_name],
-            dynamic_axes={"images": batch, output_name: batch},
+            dynamic_axes={"images": images_axes, output_name: output_axes},
             opset_version=OPSET,
             dynamo=False,
         )
@@ -145,12 +155,21 @@ def make_activations_unsigned(graph: onnx.ModelProto) -> None:
     OpenVINO 2026.4.1 computes wrong values where signed activations with a zero point, such as SiLU's, are split and
     concatenated: AP 0 for a YOLO11 whose graph is right in onnxruntime.
     """
-    tensors = {tensor.name: tensor for tensor in graph.graph.initializer}
-    for name in {node.input[2] for node in graph.graph.node if node.op_type == "QuantizeLinear"}:
-        zero_point = numpy_helper.to_array(tensors[name])
+    for tensor in _inputs_of_quantisers(graph, 2):
+        zero_point = numpy_helper.to_array(tensor)
         if zero_point.dtype == np.int8:
             moved = (zero_point.astype(np.int16) + 128).astype(np.uint8)
-            tensors[name].CopyFrom(numpy_helper.from_array(moved, name))
+            tensor.CopyFrom(numpy_helper.from_array(moved, tensor.name))
+
+
+def halve_activation_range(graph: onnx.ModelProto) -> None:
+    """Let unsigned quantised activations take the values 0 to 127 where they took 0 to 255, in place."""
+    for tensor in _inputs_of_quantisers(graph, 1):
+        scale = numpy_helper.to_array(tensor)
+        tensor.CopyFrom(numpy_helper.from_array(2 * scale, tensor.name))
+    for tensor in _inputs_of_quantisers(graph, 2):
+        zero_point = numpy_helper.to_array(tensor)
+        tensor.CopyFrom(numpy_helper.from_array(zero_point // 2, tensor.name))
 
 
 def quantize(
@@ -159,7 +178,7 @@ def quantize(
     path: Path,
     float_nodes: Sequence[str] = (),
     *,
-    half_range_weights: bool = True,
+    half_range: HalfRange = "weights",
 ) -> None:
     """Write an int8 graph by NNCF's post-training quantisation (MIXED preset).
 
@@ -168,7 +187,7 @@ def quantize(
         images: calibration images, (H, W, 3) uint8 RGB of the graph's input size.
         path: the ONNX file to write.
         float_nodes: regular expressions of node names that stay in float.
-        half_range_weights: weights of 7 bits, so that no CPU overflows; False: of 8 bits, for CPUs with VNNI alone.
+        half_range: what gets 7 bits instead of 8, so that no CPU overflows.
     """
     import nncf  # type: ignore[import-untyped]  # noqa: PLC0415 - takes seconds to import
 
@@ -179,14 +198,22 @@ def quantize(
         subset_size=len(images),
         preset=library.QuantizationPreset.MIXED,
         ignored_scope=library.IgnoredScope(patterns=list(float_nodes), validate=True),
-        # Without VNNI a sum of int8 products overflows 16 bits; half-range weights keep results alike on all CPUs.
+        # Without VNNI the sum of two products of 8 bits overflows; 7 bits on one side keep results alike on all CPUs.
         advanced_parameters=library.AdvancedQuantizationParameters(
-            overflow_fix=library.OverflowFix.ENABLE if half_range_weights else library.OverflowFix.DISABLE
+            overflow_fix=library.OverflowFix.ENABLE if half_range == "weights" else library.OverflowFix.DISABLE
         ),
     )
     make_activations_unsigned(quantised)
+    if half_range == "activations":
+        halve_activation_range(quantised)
     store_weights_in_half(quantised)
     onnx.save(quantised, path)
+
+
+def _inputs_of_quantisers(graph: onnx.ModelProto, index: int) -> list[TensorProto]:
+    """The constants that quantisers of activations take: 1 the scales, 2 the zero points; each once."""
+    names = {node.input[index] for node in graph.graph.node if node.op_type == "QuantizeLinear"}
+    return [tensor for tensor in graph.graph.initializer if tensor.name in names]
 
 
 @cache

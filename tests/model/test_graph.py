@@ -15,6 +15,7 @@ from model.contract.arrays import ImageArray
 from model.engine import ServedNetwork
 from model.graph import (
     PARITY_LIMIT,
+    HalfRange,
     ParityError,
     as_stored,
     open_graph,
@@ -139,14 +140,14 @@ class SplitSiLU(nn.Module):
         return self.last(torch.cat([left, right, added], 1))
 
 
-@pytest.mark.parametrize("half_range_weights", [True, False])
-def test_an_int8_graph_with_split_silu_is_near_the_float_graph(tmp_path: Path, half_range_weights: bool) -> None:
+@pytest.mark.parametrize("half_range", ["weights", "activations"])
+def test_an_int8_graph_with_split_silu_is_near_the_float_graph(tmp_path: Path, half_range: HalfRange) -> None:
     torch.manual_seed(0)
     network = SplitSiLU().eval()
     images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
     trace(network, images[:2], tmp_path / "plain.onnx", "features")
     quantised = tmp_path / "int8.onnx"
-    quantize(tmp_path / "plain.onnx", list(images), quantised, half_range_weights=half_range_weights)
+    quantize(tmp_path / "plain.onnx", list(images), quantised, half_range=half_range)
     assert 0 < relative_difference(open_graph(quantised)(images), run_torch(network, images)) < 0.1
 
 

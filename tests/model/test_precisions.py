@@ -9,6 +9,7 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 from model.contract.arrays import FloatArray, ImageArray
 from model.contract.spec import DetectorSpec, Provenance, load_detector_spec, write_spec
+from model.graph import Graph
 from model.precisions import WARM_UP, noise, open_precisions, record_accuracy, time_side_by_side
 
 SPEC = DetectorSpec(
@@ -32,13 +33,15 @@ def test_recording_replaces_what_was_measured_and_nothing_else(tmp_path: Path) -
 def test_graphs_take_turns_on_the_same_images() -> None:
     calls: list[str] = []
 
-    def graph(name: str, images: ImageArray) -> FloatArray:
-        assert images.shape == (2, 32, 64, 3)
-        calls.append(name)
-        return np.zeros(1, dtype=np.float32)
+    def graph(name: str) -> Graph:
+        def run(images: ImageArray) -> FloatArray:
+            assert images.shape == (2, 32, 64, 3)
+            calls.append(name)
+            return np.zeros(1, dtype=np.float32)
 
-    graphs = {"a": lambda images: graph("a", images), "b": lambda images: graph("b", images)}
-    times = time_side_by_side(graphs, noise(2, (64, 32)), rounds=4)
+        return run
+
+    times = time_side_by_side({"a": graph("a"), "b": graph("b")}, noise(2, (64, 32)), rounds=4)
     assert calls == ["a", "b"] * (4 + WARM_UP)
     assert all(0 <= took.best <= took.median for took in times.values())
 
