@@ -38,7 +38,7 @@ def load_pose_model(settings: ServiceSettings) -> LoadedModel[PoseSpec]:
     """
     folder = find_bundle(settings.model)
     spec = load_pose_spec(folder)
-    runtime, sha256 = _compile(folder, spec.provenance, settings)
+    runtime, sha256 = _compile(folder, spec, settings)
     _check_input(folder, runtime, spec.input_size)
     return LoadedModel(spec, runtime, sha256)
 
@@ -52,17 +52,19 @@ def load_detector_model(settings: ServiceSettings) -> LoadedModel[DetectorSpec]:
     """
     folder = find_bundle(settings.detector)
     spec = load_detector_spec(folder)
-    runtime, sha256 = _compile(folder, spec.provenance, settings)
+    runtime, sha256 = _compile(folder, spec, settings)
     _check_input(folder, runtime, spec.input_size)
     return LoadedModel(spec, runtime, sha256)
 
 
-def _compile(folder: Path, provenance: Provenance, settings: ServiceSettings) -> tuple[Runtime, str]:
+def _compile(folder: Path, spec: PoseSpec | DetectorSpec, settings: ServiceSettings) -> tuple[Runtime, str]:
+    provenance = spec.provenance
     precision = _precision(folder, provenance, settings.precision, settings.device)
     graph = graph_file(folder, precision)
     if graph.name not in provenance.files:
         raise BundleError(f"the spec of bundle {folder.name} has no hash of {graph.name}; export the bundle again")
-    return OpenVinoRuntime(graph, precision, settings.device, settings.threads), provenance.files[graph.name]
+    runtime = OpenVinoRuntime(graph, precision, settings.device, settings.threads, spec.input_size)
+    return runtime, provenance.files[graph.name]
 
 
 def _precision(folder: Path, provenance: Provenance, choice: PrecisionChoice, device: str) -> Precision:

@@ -15,9 +15,9 @@ class Detector:
         self.spec = model.spec
 
     def letterbox(self, image: ImageArray) -> tuple[Letterbox, ImageArray]:
-        """The image fitted into the network's input, and the map back."""
+        """The image fitted into the smallest input that the network takes, and the map back."""
         height, width = image.shape[:2]
-        letterbox = Letterbox((width, height), self.spec.input_size)
+        letterbox = Letterbox.within((width, height), self.spec.input_size, self.spec.stride)
         return letterbox, letterbox.fit_image(image)
 
     def infer(self, fitted: ImageArray) -> FloatArray:

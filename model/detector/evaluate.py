@@ -32,7 +32,7 @@ def measure_graphs(graphs: Mapping[str, Graph], images: list[BoxImage], spec: De
 def find_people(graph: Graph, image: ImageArray, spec: DetectorSpec) -> list[ScoredBox]:
     """Find the people of one (H, W, 3) uint8 RGB image, down to the spec's score floor."""
     height, width = image.shape[:2]
-    letterbox = Letterbox((width, height), spec.input_size)
+    letterbox = Letterbox.within((width, height), spec.input_size, spec.stride)
     return read_people(spec, graph(letterbox.fit_image(image)[None])[0], letterbox, spec.score_floor, MOST_PEOPLE)
 
 

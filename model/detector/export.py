@@ -14,7 +14,7 @@ from model.contract.spec import DetectorSpec, Provenance, write_spec
 from model.detector.boxes import BoxImage, read_person_boxes
 from model.detector.evaluate import measure_graphs, read_image
 from model.detector.network import ServedDetector, build_person_network, write_weights
-from model.graph import quantize, run_torch, trace, write_graph
+from model.graph import quantize, trace, write_graph
 from model.precisions import GRAPH, INT8_GRAPH, Accuracy, open_precisions
 
 WEIGHTS = "model.safetensors"
@@ -24,10 +24,16 @@ LICENCE = "AGPL-3.0-only"
 CALIBRATION_IMAGES = 200
 LARGEST_AP_LOSS = 0.005
 
+STRIDE = 32
 HEAD = r"/network/model\.23"
 DECODE = (rf"{HEAD}/[^/]+$", rf"{HEAD}/dfl/.*")
 """Nodes that turn the head's convolutions into boxes and scores: coordinates of hundreds of pixels beside
 probabilities, which one int8 scale cannot hold."""
+LAST_CONVOLUTIONS = (rf"{HEAD}/cv[23]\.\d/cv[23]\.\d\.2/.*",)
+"""The 1x1 convolutions whose outputs are decoded: boxes to a fraction of a pixel, scores near the threshold."""
+ATTENTION = (r".*/attn/.*",)
+"""The one attention block: its softmax and products are computed in float anyway, so int8 beside them only converts."""
+FLOAT_NODES = (*DECODE, *LAST_CONVOLUTIONS, *ATTENTION)
 
 
 @dataclass(frozen=True)
@@ -80,17 +86,16 @@ def export_detector(folder: Path, export: DetectorExport) -> ExportReport:
         BoxDataError: the data cannot be read.
         ParityError: the graph differs from torch by more than a relative L2 of 1e-4.
     """
-    images = calibration_images(read_person_boxes(export.data, "train"), export.input_size)
+    photographs = read_person_boxes(export.data, "train")
     network = build_person_network(export.weights)
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(network, folder / WEIGHTS)
     detector = ServedDetector(network)
-    examples = np.stack(images[:2])
-    run_torch(detector, examples)  # the anchors of this input size become constants of the graph
-    parity = write_graph(detector, examples, folder / GRAPH, OUTPUT)
+    examples = whole_examples(photographs, export.input_size)
+    parity = write_graph(detector, examples, folder / GRAPH, OUTPUT, open_sides=True)
     (folder / INT8_GRAPH).unlink(missing_ok=True)
     if export.int8:
-        _write_int8(detector, images, folder / INT8_GRAPH)
+        _write_int8(detector, examples, calibration_images(photographs, export.input_size), folder / INT8_GRAPH)
     draft = detector_spec(folder.name, export)
     accuracy = measure_graphs(open_precisions(folder), read_person_boxes(export.data, "val"), draft)
     shipped = _drop_poor_int8(folder, accuracy)
@@ -98,24 +103,29 @@ def export_detector(folder: Path, export: DetectorExport) -> ExportReport:
     return ExportReport(parity, accuracy, "int8" in shipped)
 
 
+def whole_examples(images: list[BoxImage], input_size: Size) -> ImageArray:
+    """(2, height, width, 3) uint8: the first two photographs letterboxed into the largest input, to trace with."""
+    return np.stack([Letterbox(image.size, input_size).fit_image(read_image(image)) for image in images[:2]])
+
+
 def calibration_images(images: list[BoxImage], input_size: Size) -> list[ImageArray]:
     """At most 200 letterboxed training images, spread evenly over the set."""
     step = max(1, len(images) // CALIBRATION_IMAGES)
     chosen = images[::step][:CALIBRATION_IMAGES]
-    return [Letterbox(image.size, input_size).fit_image(read_image(image)) for image in chosen]
+    return [Letterbox.within(image.size, input_size, STRIDE).fit_image(read_image(image)) for image in chosen]
 
 
 def detector_spec(name: str, export: DetectorExport) -> DetectorSpec:
     """The spec of an exported detector before anything was measured; YOLO11n's boxes overlap."""
     provenance = Provenance(name, export.version, ARCHITECTURE, LICENCE, export.training, {})
-    return DetectorSpec(provenance, export.input_size, needs_nms=True)
+    return DetectorSpec(provenance, export.input_size, needs_nms=True, stride=STRIDE)
 
 
-def _write_int8(detector: ServedDetector, images: list[ImageArray], path: Path) -> None:
+def _write_int8(detector: ServedDetector, examples: ImageArray, images: list[ImageArray], path: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         plain = Path(work) / GRAPH
-        trace(detector, np.stack(images[:2]), plain, OUTPUT)
-        quantize(plain, images, path, DECODE)
+        trace(detector, examples, plain, OUTPUT, open_sides=True)
+        quantize(plain, images, path, FLOAT_NODES, half_range="activations")
 
 
 def _drop_poor_int8(folder: Path, accuracy: Accuracy) -> Accuracy:

@@ -117,7 +117,8 @@ class ServedDetector(nn.Module):
         super().__init__()
         self.network = network.fuse(verbose=False)
         detect = detect_head(self.network)
-        detect.export, detect.xyxy = True, True
+        # Dynamic: the anchors are computed in the graph, for whatever rectangle comes in.
+        detect.export, detect.xyxy, detect.dynamic = True, True, True
         with torch.no_grad():
             for parameter in self.network.parameters():
                 parameter.copy_(parameter.half().float())

@@ -32,9 +32,9 @@ class Runtime(Protocol):
 
     @property
     def input_size(self) -> Size:
-        """(width, height) of the graph's input in pixels."""
+        """(width, height) of the graph's input in pixels; of the largest, where it takes several."""
         ...
 
     def infer(self, batch: ImageArray) -> FloatArray:
-        """(N, height, width, 3) uint8 RGB -> (N, ...) float32, the graph's output."""
+        """(N, height, width, 3) uint8 RGB, all of one size -> (N, ...) float32, the graph's output."""
         ...

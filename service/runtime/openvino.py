@@ -19,12 +19,14 @@ class OpenVinoRuntime:
         name: `openvino`.
         device: the device, in lower case.
         precision: the precision the graph runs in.
-        input_size: (width, height) of the graph's input in pixels.
+        input_size: (width, height) of the graph's input in pixels; of the largest, where it takes several.
     """
 
     name = "openvino"
 
-    def __init__(self, graph: Path, precision: Precision, device: str, threads: int) -> None:
+    def __init__(
+        self, graph: Path, precision: Precision, device: str, threads: int, largest: Size | None = None
+    ) -> None:
         """Compile a graph.
 
         Args:
@@ -32,6 +34,7 @@ class OpenVinoRuntime:
             precision: what the arithmetic is pinned to. OpenVINO would else choose by the host, and results with it.
             device: an OpenVINO device, for example `cpu`.
             threads: threads that compute; 0 leaves the number to OpenVINO: one per core.
+            largest: (width, height) of the largest input in pixels, for a graph that leaves its sides open.
 
         Raises:
             RuntimeUnavailableError: no such device, or it has no bf16.
@@ -49,7 +52,8 @@ class OpenVinoRuntime:
             config["INFERENCE_NUM_THREADS"] = str(threads)
         compiled = cast(Any, _core()).compile_model(str(graph), device.upper(), config)
         shape = compiled.input(0).partial_shape  # (N, height, width, 3)
-        self.input_size: Size = (shape[2].get_length(), shape[1].get_length())
+        open_sides = shape[1].is_dynamic or shape[2].is_dynamic
+        self.input_size: Size = largest if largest and open_sides else (shape[2].get_length(), shape[1].get_length())
         self._request: Any = compiled.create_infer_request()
 
     def infer(self, batch: ImageArray) -> FloatArray:

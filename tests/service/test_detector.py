@@ -8,8 +8,10 @@ from service.detector import Detector
 from tests.service.fakes import FakeDetectorRuntime, provenance
 
 
-def make_detector(*, needs_nms: bool) -> Detector:
-    spec = DetectorSpec(provenance("fake"), (160, 160), needs_nms=needs_nms, nms_iou=0.5, score_floor=0.1)
+def make_detector(*, needs_nms: bool, stride: int = 0) -> Detector:
+    spec = DetectorSpec(
+        provenance("fake"), (160, 160), needs_nms=needs_nms, nms_iou=0.5, score_floor=0.1, stride=stride
+    )
     return Detector(LoadedModel(spec, FakeDetectorRuntime((160, 160)), "00"))
 
 
@@ -40,6 +42,14 @@ def test_overlapping_boxes_are_suppressed_where_the_graph_leaves_them() -> None:
 @pytest.mark.parametrize(("threshold", "most", "expected"), [(0.55, 100, 2), (0.0, 1, 1), (0.99, 100, 0)])
 def test_threshold_and_number_hold(threshold: float, most: int, expected: int) -> None:
     assert len(make_detector(needs_nms=True).people(ROWS, LETTERBOX, threshold, most)) == expected
+
+
+@pytest.mark.parametrize(("stride", "shape"), [(0, (160, 160, 3)), (32, (128, 160, 3))])
+def test_the_smallest_input_that_the_network_takes_is_used(stride: int, shape: tuple[int, int, int]) -> None:
+    detector = make_detector(needs_nms=True, stride=stride)
+    letterbox, fitted = detector.letterbox(np.zeros((90, 160, 3), np.uint8))
+    assert fitted.shape == shape
+    np.testing.assert_allclose(letterbox.boxes_to_image(np.array([[0.0, letterbox.top, 160, 160]])), [[0, 0, 160, 90]])
 
 
 def test_no_rows_is_nobody() -> None:

@@ -9,7 +9,7 @@ from service.runtime.base import RuntimeUnavailableError
 from service.runtime.openvino import OpenVinoRuntime, supports_bf16
 from service.runtime.precision import choose_precision, graph_file
 from tests.service.fakes import provenance
-from tests.service.onnx_files import pose_graph
+from tests.service.onnx_files import detector_graph, pose_graph
 
 
 @pytest.fixture
@@ -30,6 +30,14 @@ def test_a_graph_runs_on_batches_of_any_size(folder: Path) -> None:
         heatmaps = runtime.infer(np.full((count, 64, 48, 3), 51, np.uint8))
         assert (heatmaps.shape, heatmaps.dtype) == ((count, 17, 16, 12), np.float32)
         np.testing.assert_allclose(heatmaps, 0.2, rtol=1e-5)
+
+
+def test_a_graph_with_open_sides_takes_any_rectangle(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(detector_graph("width", "height", [[1, 2, 3, 4, 0.5]]))
+    runtime = OpenVinoRuntime(tmp_path / "model.onnx", "fp32", "cpu", 1, largest=(64, 96))
+    assert runtime.input_size == (64, 96)
+    for height, width in ((96, 64), (32, 64), (96, 32)):
+        np.testing.assert_allclose(runtime.infer(np.ones((2, height, width, 3), np.uint8)), [[[1, 2, 3, 4, 0.5]]] * 2)
 
 
 def test_an_answer_is_not_overwritten_by_the_next(folder: Path) -> None:

@@ -16,22 +16,24 @@ from model.precisions import GRAPH
 SIZE = (96, 64)
 
 
-def test_a_small_graph_equals_torch_at_any_batch(tmp_path: Path) -> None:
+def test_a_small_graph_equals_torch_at_any_batch_and_rectangle(tmp_path: Path) -> None:
     network = build_coco_network()
     keep_person_row(network)
     detector = ServedDetector(network)
     images = np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3), dtype=np.uint8)
-    assert write_graph(detector, images[:2], tmp_path / GRAPH, OUTPUT) <= 1e-4
-    rows = open_graph(tmp_path / GRAPH)(images)
-    assert rows.shape == (3, 126, 5)
-    np.testing.assert_allclose(rows, run_torch(detector, images), rtol=1e-3, atol=1e-3)
+    assert write_graph(detector, images[:2], tmp_path / GRAPH, OUTPUT, open_sides=True) <= 1e-4
+    graph = open_graph(tmp_path / GRAPH)
+    for batch in (images, images[:1, :32], np.ascontiguousarray(images.transpose(0, 2, 1, 3))):
+        rows = graph(batch)
+        assert rows.shape == (len(batch), batch.shape[1] * batch.shape[2] * 21 // 1024, 5)
+        np.testing.assert_allclose(rows, run_torch(detector, batch), rtol=1e-3, atol=1e-3)
 
 
-def test_calibration_images_are_letterboxed(box_folder: Path) -> None:
+def test_calibration_images_are_letterboxed_as_served(box_folder: Path) -> None:
     images = calibration_images(read_person_boxes(box_folder, "train"), SIZE)
-    assert [image.shape for image in images] == [(64, 96, 3), (64, 96, 3)]
+    assert [image.shape for image in images] == [(64, 96, 3), (64, 64, 3)]
     assert images[1][0, 0, 0] == 114  # the border of the tall photograph
-    assert images[1][32, 48, 0] == 90
+    assert images[1][32, 32, 0] == 90
 
 
 def test_an_export_is_a_bundle_with_what_was_measured(box_folder: Path, tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_an_export_is_a_bundle_with_what_was_measured(box_folder: Path, tmp_path
     report = export_detector(bundle, export)
     spec = load_detector_spec(bundle)
     assert report.parity <= 1e-4
-    assert (spec.input_size, spec.needs_nms) == (SIZE, True)
+    assert (spec.input_size, spec.needs_nms, spec.stride) == (SIZE, True, 32)
     assert (spec.provenance.name, spec.provenance.licence) == ("small", "AGPL-3.0-only")
     assert spec.provenance.training == {"data": "drawn"}
     nothing_found = {"AP": 0.0, "AP50": 0.0, "recall@0.3": 0.0}
