@@ -12,7 +12,7 @@ from model.add_program import add_program
 from model.checkpoint import CheckpointError
 from model.config import RecipeError, read_recipe
 from model.contract.coco import AnnotationError, write_results
-from model.contract.spec import BundleError
+from model.contract.spec import BundleError, load_pose_spec
 from model.data.dataset import DataError
 from model.detector.cli import ERRORS as DETECTOR_ERRORS
 from model.detector.cli import app as detector_app
@@ -21,8 +21,11 @@ from model.export import Identity, export_run
 from model.graph import ParityError
 from model.measure import Measurement, measure_model
 from model.notes import parse_notes
+from model.precisions import noise, open_precisions, record_accuracy, time_side_by_side
+from model.remeasure import measure_bundle
 from model.train import TrainingOptions, train
 
+TIMED_BATCHES = (1, 4)
 RECIPES = Path(__file__).parent / "recipes"
 ZOO = Path(__file__).parent / "zoo"
 ERRORS = (
@@ -92,6 +95,27 @@ def evaluate_command(
     if results is not None:
         write_results(results, measured.results)
     typer.echo(json.dumps({name: round(value, 4) for name, value in measured.figures.items()}, indent=1))
+
+
+@app.command("measure")
+def measure_command(
+    model: Annotated[Path, typer.Option(help="A bundle folder.")],
+    data: DataFolder,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads of the timing; 0: one per core.")] = 0,
+    write: Annotated[bool, typer.Option("--write", help="Record the figures in the bundle's spec.")] = False,
+) -> None:
+    """Measure each precision that this CPU computes in on the recipe's validation files, and its time."""
+    spec = load_pose_spec(model)
+    accuracy = measure_bundle(model, data)
+    graphs = open_precisions(model, threads)
+    batches = {count: time_side_by_side(graphs, noise(count, spec.input_size)) for count in TIMED_BATCHES}
+    for precision, figures in accuracy.items():
+        typer.echo(f"{precision}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+        for count, times in batches.items():
+            took = times[precision]
+            typer.echo(f"{precision}: {count} crop(s) in {took.best:.1f} ms at best, {took.median:.1f} in the median")
+    if write:
+        record_accuracy(model, spec, accuracy)
 
 
 @app.command("export")

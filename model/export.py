@@ -21,14 +21,13 @@ from model.contract.spec import PoseSpec, Provenance, write_spec
 from model.data.dataset import DataError, Sample, read_image
 from model.data.sources import read_training_samples
 from model.engine import ServedNetwork
-from model.graph import Graph, as_stored, cpu_has_bf16, open_graph, quantize, trace, write_graph
+from model.graph import Graph, as_stored, quantize, trace, write_graph
 from model.networks.fasterpose import FasterPose
+from model.precisions import GRAPH, INT8_GRAPH, Accuracy, open_precisions
 from model.program import HALVES, PROGRAM, in_half_precision, write_program
 from model.train import LAST, WEIGHTS
 from model.validation import Validation, draft_spec, read_validations
 
-GRAPH = "model.onnx"
-INT8_GRAPH = "model.int8.onnx"
 CALIBRATION_CROPS = 300
 
 
@@ -76,7 +75,7 @@ def export_run(
     difference = write_graph(served, crops[:8], out / GRAPH, "heatmaps")
     console.print(f"{GRAPH}: relative L2 difference to torch {difference:.1e}")
     _write_int8(served, crops, out / INT8_GRAPH)
-    graphs = open_graphs(out)
+    graphs = open_precisions(out)
     (out / PROGRAM).unlink(missing_ok=True)
     if pt2:
         difference = write_program(served, crops[:8], out / PROGRAM)
@@ -117,15 +116,7 @@ def calibration_crops(samples: list[Sample], recipe: Recipe) -> ImageArray:
     return np.stack(crops)
 
 
-def open_graphs(folder: Path) -> dict[str, Graph]:
-    """A bundle's ONNX graphs on this CPU, by precision; bf16 is among them only where the CPU computes in it."""
-    graphs = {"fp32": open_graph(folder / GRAPH), "int8": open_graph(folder / INT8_GRAPH)}
-    if cpu_has_bf16():
-        graphs["bf16"] = open_graph(folder / GRAPH, "bf16")
-    return graphs
-
-
-def measure(graphs: Mapping[str, Graph], validations: list[Validation]) -> dict[str, dict[str, float]]:
+def measure(graphs: Mapping[str, Graph], validations: list[Validation]) -> Accuracy:
     """Accuracy of a bundle's graphs, precision -> figures.
 
     The ten COCO figures carry no file name (own boxes, the recipe's first `ap` file); the others are `name/metric`.

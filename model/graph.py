@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import onnx
@@ -19,6 +19,8 @@ from model.contract.arrays import FloatArray, ImageArray
 OPSET = 17
 PARITY_LIMIT = 1e-4
 SMALL_TENSOR = 64
+
+HalfRange = Literal["weights", "activations"]
 
 Graph = Callable[[ImageArray], FloatArray]
 """(N, H, W, 3) uint8 RGB -> (N, ...) float32, the graph's output."""
@@ -40,7 +42,9 @@ def as_stored(module: nn.Module) -> nn.Module:
     return folded
 
 
-def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: str) -> float:
+def write_graph(
+    module: nn.Module, images: ImageArray, path: Path, output_name: str, *, open_sides: bool = False
+) -> float:
     """Write a served module as ONNX with a dynamic batch, its weights stored in float16, and compare it with torch.
 
     Args:
@@ -48,6 +52,7 @@ def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: 
         images: (N, H, W, 3) uint8 RGB to trace and compare with; N is at least 2, for a batch of 1 is specialised.
         path: the ONNX file to write.
         output_name: name of the graph's output.
+        open_sides: leave height and width open, see `trace`.
 
     Returns:
         The relative L2 difference to torch.
@@ -55,7 +60,7 @@ def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: 
     Raises:
         ParityError: the difference is above 1e-4.
     """
-    trace(module, images, path, output_name)
+    trace(module, images, path, output_name, open_sides=open_sides)
     graph = onnx.load(path)
     store_weights_in_half(graph)
     onnx.save(graph, path)
@@ -65,9 +70,14 @@ def write_graph(module: nn.Module, images: ImageArray, path: Path, output_name: 
     return difference
 
 
-def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str) -> None:
-    """Write a module as an ONNX file with a dynamic batch and float32 weights."""
+def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str, *, open_sides: bool = False) -> None:
+    """Write a module as an ONNX file with a dynamic batch and float32 weights.
+
+    `open_sides` leaves height and width open too, and how many rows the output has for each image.
+    """
     batch = {0: "batch"}
+    images_axes = batch | {1: "height", 2: "width"} if open_sides else batch
+    output_axes = batch | {1: "rows"} if open_sides else batch
     with warnings.catch_warnings(), torch.inference_mode():
         # It warns that the newer exporter, which would need onnxscript, supersedes this one, and that tracing fixes
         # shapes as constants. The comparison with torch is the check.
@@ -78,15 +88,28 @@ def trace(module: nn.Module, images: ImageArray, path: Path, output_name: str) -
             path,
             input_names=["images"],
             output_names=[output_name],
-            dynamic_axes={"images": batch, output_name: batch},
+            dynamic_axes={"images": images_axes, output_name: output_axes},
             opset_version=OPSET,
             dynamo=False,
         )
 
 
-def open_graph(path: Path, precision: str = "f32") -> Graph:
-    """An ONNX graph compiled by OpenVINO for the CPU, in the precision given to INFERENCE_PRECISION_HINT."""
-    compiled = cast("Any", core()).compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": precision})
+def open_graph(path: Path, precision: str = "f32", threads: int = 0) -> Graph:
+    """An ONNX graph compiled by OpenVINO for the CPU.
+
+    Args:
+        path: the graph.
+        precision: what INFERENCE_PRECISION_HINT pins float layers to, `f32` or `bf16`.
+        threads: threads that compute; 0 leaves the number to OpenVINO.
+    """
+    options: dict[str, object] = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,  # a pinned thread starves when a training holds its core
+    }
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = threads
+    compiled = cast("Any", core()).compile_model(str(path), "CPU", options)
 
     def infer(images: ImageArray) -> FloatArray:
         return np.array(compiled([images])[0], dtype=np.float32)
@@ -126,7 +149,37 @@ def store_weights_in_half(graph: onnx.ModelProto) -> None:
     _replace_nodes(graph, [*casts, *graph.graph.node])
 
 
-def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes: Sequence[str] = ()) -> None:
+def make_activations_unsigned(graph: onnx.ModelProto) -> None:
+    """Move the zero points of quantised activations from int8 to uint8, in place; the numbers stay the same.
+
+    OpenVINO 2026.4.1 computes wrong values where signed activations with a zero point, such as SiLU's, are split and
+    concatenated: AP 0 for a YOLO11 whose graph is right in onnxruntime.
+    """
+    for tensor in _inputs_of_quantisers(graph, 2):
+        zero_point = numpy_helper.to_array(tensor)
+        if zero_point.dtype == np.int8:
+            moved = (zero_point.astype(np.int16) + 128).astype(np.uint8)
+            tensor.CopyFrom(numpy_helper.from_array(moved, tensor.name))
+
+
+def halve_activation_range(graph: onnx.ModelProto) -> None:
+    """Let unsigned quantised activations take the values 0 to 127 where they took 0 to 255, in place."""
+    for tensor in _inputs_of_quantisers(graph, 1):
+        scale = numpy_helper.to_array(tensor)
+        tensor.CopyFrom(numpy_helper.from_array(2 * scale, tensor.name))
+    for tensor in _inputs_of_quantisers(graph, 2):
+        zero_point = numpy_helper.to_array(tensor)
+        tensor.CopyFrom(numpy_helper.from_array(zero_point // 2, tensor.name))
+
+
+def quantize(
+    plain: Path,
+    images: Sequence[ImageArray],
+    path: Path,
+    float_nodes: Sequence[str] = (),
+    *,
+    half_range: HalfRange = "weights",
+) -> None:
     """Write an int8 graph by NNCF's post-training quantisation (MIXED preset).
 
     Args:
@@ -134,6 +187,7 @@ def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes:
         images: calibration images, (H, W, 3) uint8 RGB of the graph's input size.
         path: the ONNX file to write.
         float_nodes: regular expressions of node names that stay in float.
+        half_range: what gets 7 bits instead of 8, so that no CPU overflows.
     """
     import nncf  # type: ignore[import-untyped]  # noqa: PLC0415 - takes seconds to import
 
@@ -144,11 +198,22 @@ def quantize(plain: Path, images: Sequence[ImageArray], path: Path, float_nodes:
         subset_size=len(images),
         preset=library.QuantizationPreset.MIXED,
         ignored_scope=library.IgnoredScope(patterns=list(float_nodes), validate=True),
-        # Without VNNI a sum of int8 products overflows 16 bits; half-range weights keep results alike on all CPUs.
-        advanced_parameters=library.AdvancedQuantizationParameters(overflow_fix=library.OverflowFix.ENABLE),
+        # Without VNNI the sum of two products of 8 bits overflows; 7 bits on one side keep results alike on all CPUs.
+        advanced_parameters=library.AdvancedQuantizationParameters(
+            overflow_fix=library.OverflowFix.ENABLE if half_range == "weights" else library.OverflowFix.DISABLE
+        ),
     )
+    make_activations_unsigned(quantised)
+    if half_range == "activations":
+        halve_activation_range(quantised)
     store_weights_in_half(quantised)
     onnx.save(quantised, path)
+
+
+def _inputs_of_quantisers(graph: onnx.ModelProto, index: int) -> list[TensorProto]:
+    """The constants that quantisers of activations take: 1 the scales, 2 the zero points; each once."""
+    names = {node.input[index] for node in graph.graph.node if node.op_type == "QuantizeLinear"}
+    return [tensor for tensor in graph.graph.initializer if tensor.name in names]
 
 
 @cache

@@ -15,8 +15,9 @@ from model.data.dataset import DataError, ImageStore
 from model.data.sources import read_annotations, usable_samples
 from model.engine import predictor
 from model.evaluate import Predictor, coco_ap, pck, results_on_boxes, results_on_detections
-from model.export import GRAPH, INT8_GRAPH, load_network
+from model.export import load_network
 from model.graph import cpu_has_bf16, open_graph
+from model.precisions import GRAPH, INT8_GRAPH
 from model.train import LAST, WEIGHTS
 from model.validation import draft_spec
 

@@ -61,7 +61,7 @@ def load_detector_model(settings: ServiceSettings) -> LoadedModel[DetectorSpec]:
 
 def _load(folder: Path, spec: Spec, settings: ServiceSettings) -> LoadedModel[Spec]:
     files = spec.provenance.files
-    graph, runtimes, reopen = open_runtimes(folder, spec.provenance, settings)
+    graph, runtimes, reopen = open_runtimes(folder, spec, settings)
     if graph.name not in files:
         raise BundleError(f"the spec of bundle {folder.name} has no hash of {graph.name}; export the bundle again")
     _check_input(folder, runtimes[0], spec.input_size)

@@ -179,6 +179,7 @@ def _forward(context: typer.Context) -> None:
 for name, text in (
     ("train", "Train a pose network by a recipe."),
     ("evaluate", "Measure a pose network's AP on a COCO annotation file."),
+    ("measure", "Measure a pose bundle again, in each precision that this CPU computes in."),
     ("export", "Write a trained network as a bundle."),
     ("add-pt2", "Copy a bundle and add what a server runs on CUDA."),
     ("detector", "Train, evaluate and export the person detector."),

@@ -10,6 +10,14 @@ from service.batching.line import DEFAULT_BOUNDS, LineBounds
 from service.bundles import LoadedModel
 
 
+def fit_image(model: LoadedModel[DetectorSpec], image: ImageArray) -> tuple[Letterbox, ImageArray]:
+    """An image, (H, W, 3) uint8 RGB, fitted into the smallest input that a detector takes, and the map back."""
+    height, width = image.shape[:2]
+    stride = model.spec.stride if model.runtime.open_sides else 0
+    letterbox = Letterbox.within((width, height), model.spec.input_size, stride)
+    return letterbox, letterbox.fit_image(image)
+
+
 class Detector:
     """Finds people; images of all requests share its batches."""
 
@@ -22,10 +30,8 @@ class Detector:
         self.batcher = Batcher(model.spec.provenance.name, model.runtimes, model.reopen, limit.size, bounds)
 
     def letterbox(self, image: ImageArray) -> tuple[Letterbox, ImageArray]:
-        """The image fitted into the network's input, and the map back."""
-        height, width = image.shape[:2]
-        letterbox = Letterbox((width, height), self.spec.input_size)
-        return letterbox, letterbox.fit_image(image)
+        """The image fitted into the smallest input that the network takes, and the map back."""
+        return fit_image(self.model, image)
 
     async def infer(self, fitted: ImageArray) -> Computed:
         """(H, W, 3) uint8 letterboxed image -> (1, M, 5) float32 rows x1, y1, x2, y2, score, letterbox pixels."""

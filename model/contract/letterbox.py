@@ -9,6 +9,10 @@ from model.contract.crop import Size
 FILL = 114
 """Gray level of the border, as the detector was trained with."""
 
+LEAST_BORDER = 8
+"""Input pixels of gray that a rectangle leaves on both sides of the shorter side: people at the picture's edge are
+found less often without."""
+
 
 class Letterbox:
     """Fits an image into an input with one uniform scale, centred, and maps boxes back.
@@ -37,6 +41,25 @@ class Letterbox:
         self.fitted_size: Size = (max(1, width), max(1, height))
         self.left = (input_size[0] - self.fitted_size[0]) // 2
         self.top = (input_size[1] - self.fitted_size[1]) // 2
+
+    @classmethod
+    def within(cls, image_size: Size, largest: Size, stride: int) -> "Letterbox":
+        """The letterbox in the smallest rectangle that shows the image at the scale it has in `largest`.
+
+        Args:
+            image_size: (width, height) of the image in pixels.
+            largest: (width, height) of the detector's largest input in pixels.
+            stride: the rectangle's sides are multiples of it; 0: the input is always the largest.
+
+        Raises:
+            ValueError: a side is not positive.
+        """
+        whole = cls(image_size, largest)
+        if not stride:
+            return whole
+        needed = (side + 2 * LEAST_BORDER for side in whole.fitted_size)
+        width, height = (min(most, -(-side // stride) * stride) for side, most in zip(needed, largest, strict=True))
+        return cls(image_size, (width, height))
 
     def fit_image(self, image: ImageArray) -> ImageArray:
         """(image height, image width, 3) uint8 RGB -> (input height, input width, 3) uint8, bilinear, border 114.

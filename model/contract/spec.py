@@ -86,10 +86,12 @@ class DetectorSpec:
 
     Attributes:
         provenance: name, version, licence, measured accuracy, file hashes.
-        input_size: (width, height) of the letterboxed image in pixels.
+        input_size: (width, height) of the letterboxed image in pixels; the largest, where rectangles are taken.
         needs_nms: whether the graph's boxes still overlap (False for an NMS-free head).
         nms_iou: boxes that overlap a better one by more than this IoU are dropped.
         score_floor: rows below this score are dropped before anything else.
+        stride: the graph takes every rectangle of at most `input_size` whose sides are multiples of this; 0: it takes
+            `input_size` alone.
     """
 
     provenance: Provenance
@@ -97,6 +99,7 @@ class DetectorSpec:
     needs_nms: bool
     nms_iou: float = 0.6
     score_floor: float = 0.05
+    stride: int = 0
 
 
 Kind = Literal["pose", "detector"]

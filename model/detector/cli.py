@@ -10,10 +10,11 @@ from rich.table import Table
 from model.contract.crop import Size
 from model.contract.spec import load_detector_spec
 from model.detector.boxes import BoxDataError, read_person_boxes
-from model.detector.evaluate import find_all, measure, milliseconds, open_detector
-from model.detector.export import GRAPH, INT8_GRAPH, DetectorExport, export_detector
+from model.detector.evaluate import measure_graphs
+from model.detector.export import DetectorExport, export_detector
 from model.detector.network import WeightsError
 from model.notes import parse_notes
+from model.precisions import noise, open_precisions, record_accuracy, time_side_by_side
 
 ERRORS = (BoxDataError, WeightsError)
 """What a user can act on; the caller of `app` prints it as one line."""
@@ -59,18 +60,21 @@ def evaluate_command(
     bundle: Annotated[Path, typer.Option(help="Bundle folder.")],
     data: Data,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    write: Annotated[bool, typer.Option("--write", help="Record the figures in the bundle's spec.")] = False,
 ) -> None:
-    """Measure each graph of a bundle on the validation boxes."""
+    """Measure each precision that this CPU computes in on the validation boxes, and its time on one image."""
     spec = load_detector_spec(bundle)
-    images = read_person_boxes(data, "val")
-    table = Table("graph", "AP", "AP50", "recall@0.3", f"ms, {threads} thread(s)")
-    for path in (bundle / GRAPH, bundle / INT8_GRAPH):
-        if path.is_file():
-            graph = open_detector(path, threads)
-            figures = measure(images, find_all(graph, images, spec))
-            time = milliseconds(graph, spec.input_size)
-            table.add_row(path.name, *(f"{value:.4f}" for value in figures.values()), f"{time:.1f}")
+    graphs = open_precisions(bundle, threads)
+    accuracy = measure_graphs(graphs, read_person_boxes(data, "val"), spec)
+    times = time_side_by_side(graphs, noise(1, spec.input_size))
+    table = Table("precision", "AP", "AP50", "recall@0.3", f"best ms, {threads} thread(s)", "median ms")
+    for precision, figures in accuracy.items():
+        took = times[precision]
+        shown = [f"{value:.4f}" for value in figures.values()]
+        table.add_row(precision, *shown, f"{took.best:.1f}", f"{took.median:.1f}")
     Console().print(table)
+    if write:
+        record_accuracy(bundle, spec, accuracy)
 
 
 @app.command("export")

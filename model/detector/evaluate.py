@@ -1,57 +1,38 @@
-"""Measures a served detector graph: AP, AP50, recall at the score that the server keeps, and milliseconds."""
+"""Measures a served detector graph: AP, AP50 and recall at the score that the server keeps."""
 
-import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from model.contract.arrays import BoolArray, DoubleArray, FloatArray, ImageArray
-from model.contract.crop import Size
+from model.contract.arrays import BoolArray, DoubleArray, ImageArray
 from model.contract.detections import ScoredBox, read_people
 from model.contract.image import decode_image
 from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec
 from model.detector.boxes import PERSON_CATEGORY, BoxDataError, BoxImage
-from model.graph import Graph, core
+from model.graph import Graph
+from model.precisions import Accuracy
 
 RECALL_SCORE = 0.3
 RECALL_IOU = 0.5
 MOST_PEOPLE = 100
 
 
-def open_detector(path: Path, threads: int = 1) -> Graph:
-    """Compile a detector's ONNX graph for the CPU with OpenVINO, float layers pinned to fp32.
-
-    Returns:
-        (N, height, width, 3) uint8 RGB letterboxed -> (N, M, 5) float32 x1, y1, x2, y2, score.
+def measure_graphs(graphs: Mapping[str, Graph], images: list[BoxImage], spec: DetectorSpec) -> Accuracy:
+    """AP, AP50 and recall@0.3 of each precision's graph on annotated photographs.
 
     Raises:
-        FileNotFoundError: no such graph.
+        BoxDataError: a photograph whose size is not the annotated one.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no graph at {path}; export the detector first")
-    options: dict[str, object] = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": threads,
-        "PERFORMANCE_HINT": "LATENCY",
-        # A pinned thread starves when a training holds its core.
-        "ENABLE_CPU_PINNING": False,
-    }
-    compiled = cast("Any", core()).compile_model(str(path), "CPU", options)
-
-    def run(images: ImageArray) -> FloatArray:
-        return cast("FloatArray", compiled(images)[0])
-
-    return run
+    return {precision: measure(images, find_all(graph, images, spec)) for precision, graph in graphs.items()}
 
 
 def find_people(graph: Graph, image: ImageArray, spec: DetectorSpec) -> list[ScoredBox]:
     """Find the people of one (H, W, 3) uint8 RGB image, down to the spec's score floor."""
     height, width = image.shape[:2]
-    letterbox = Letterbox((width, height), spec.input_size)
+    letterbox = Letterbox.within((width, height), spec.input_size, spec.stride)
     return read_people(spec, graph(letterbox.fit_image(image)[None])[0], letterbox, spec.score_floor, MOST_PEOPLE)
 
 
@@ -103,18 +84,6 @@ def recall_at(images: list[BoxImage], found: dict[int, list[ScoredBox]], score: 
     total = sum(len(image.boxes) for image in images)
     hits = sum(_count_matches(image, found[image.image_id], score, iou) for image in images)
     return hits / total if total else 0.0
-
-
-def milliseconds(graph: Graph, input_size: Size, runs: int = 40) -> float:
-    """Best time of one image through the graph, without decoding or letterbox."""
-    width, height = input_size
-    image = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
-    times: list[float] = []
-    for _ in range(runs + 3):
-        start = time.perf_counter()
-        graph(image)
-        times.append(time.perf_counter() - start)
-    return 1000 * min(times[3:])
 
 
 def _count_matches(image: BoxImage, people: list[ScoredBox], score: float, iou: float) -> int:

@@ -12,13 +12,12 @@ from model.contract.crop import Size
 from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec, Provenance, write_spec
 from model.detector.boxes import BoxImage, read_person_boxes
-from model.detector.evaluate import find_all, measure, open_detector, read_image
+from model.detector.evaluate import measure_graphs, read_image
 from model.detector.network import ServedDetector, allow_any_batch, build_person_network, write_weights
-from model.graph import quantize, run_torch, trace, write_graph
+from model.graph import quantize, trace, write_graph
+from model.precisions import GRAPH, INT8_GRAPH, Accuracy, open_precisions
 from model.program import HALVES, PROGRAM, in_half_precision, write_program
 
-GRAPH = "model.onnx"
-INT8_GRAPH = "model.int8.onnx"
 WEIGHTS = "model.safetensors"
 OUTPUT = "boxes_scores"
 ARCHITECTURE = "yolo11n-person"
@@ -26,10 +25,16 @@ LICENCE = "AGPL-3.0-only"
 CALIBRATION_IMAGES = 200
 LARGEST_AP_LOSS = 0.005
 
+STRIDE = 32
 HEAD = r"/network/model\.23"
 DECODE = (rf"{HEAD}/[^/]+$", rf"{HEAD}/dfl/.*")
 """Nodes that turn the head's convolutions into boxes and scores: coordinates of hundreds of pixels beside
 probabilities, which one int8 scale cannot hold."""
+LAST_CONVOLUTIONS = (rf"{HEAD}/cv[23]\.\d/cv[23]\.\d\.2/.*",)
+"""The 1x1 convolutions whose outputs are decoded: boxes to a fraction of a pixel, scores near the threshold."""
+ATTENTION = (r".*/attn/.*",)
+"""The one attention block: its softmax and products are computed in float anyway, so int8 beside them only converts."""
+FLOAT_NODES = (*DECODE, *LAST_CONVOLUTIONS, *ATTENTION)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class ExportReport:
     """
 
     parity: float
-    accuracy: dict[str, dict[str, float]]
+    accuracy: Accuracy
     int8_kept: bool
 
 
@@ -84,19 +89,18 @@ def export_detector(folder: Path, export: DetectorExport) -> ExportReport:
         BoxDataError: the data cannot be read.
         ParityError: the graph differs from torch by more than a relative L2 of 1e-4.
     """
-    images = calibration_images(read_person_boxes(export.data, "train"), export.input_size)
+    photographs = read_person_boxes(export.data, "train")
     network = build_person_network(export.weights)
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(network, folder / WEIGHTS)
     detector = ServedDetector(network)
-    examples = np.stack(images[:2])
-    run_torch(detector, examples)  # the anchors of this input size become constants of the graph
-    parity = write_graph(detector, examples, folder / GRAPH, OUTPUT)
+    examples = whole_examples(photographs, export.input_size)
+    parity = write_graph(detector, examples, folder / GRAPH, OUTPUT, open_sides=True)
     (folder / INT8_GRAPH).unlink(missing_ok=True)
     if export.int8:
-        _write_int8(detector, images, folder / INT8_GRAPH)
+        _write_int8(detector, examples, calibration_images(photographs, export.input_size), folder / INT8_GRAPH)
     draft = detector_spec(folder.name, export)
-    accuracy = _measure_graphs(folder, export.data, draft)
+    accuracy = measure_graphs(open_precisions(folder), read_person_boxes(export.data, "val"), draft)
     halves = _export_program(detector, examples, folder, export, draft)
     shipped = halves | _drop_poor_int8(folder, accuracy)
     write_spec(folder, replace(draft, provenance=replace(draft.provenance, accuracy=shipped)))
@@ -105,51 +109,45 @@ def export_detector(folder: Path, export: DetectorExport) -> ExportReport:
 
 def _export_program(
     detector: ServedDetector, images: ImageArray, folder: Path, export: DetectorExport, spec: DetectorSpec
-) -> dict[str, dict[str, float]]:
+) -> Accuracy:
     """Write `model.pt2`, if it is asked for; its accuracy in the precisions that only CUDA serves."""
     (folder / PROGRAM).unlink(missing_ok=True)
     if not export.pt2:
         return {}
     allow_any_batch(detector)
     write_program(detector, images, folder / PROGRAM)
-    boxes = read_person_boxes(export.data, "val")
     graphs = {precision: in_half_precision(detector, precision) for precision in HALVES}
-    return {precision: measure(boxes, find_all(graph, boxes, spec)) for precision, graph in graphs.items()}
+    return measure_graphs(graphs, read_person_boxes(export.data, "val"), replace(spec, stride=0))  # its sides are fixed
+
+
+def whole_examples(images: list[BoxImage], input_size: Size) -> ImageArray:
+    """(2, height, width, 3) uint8: the first two photographs letterboxed into the largest input, to trace with."""
+    return np.stack([Letterbox(image.size, input_size).fit_image(read_image(image)) for image in images[:2]])
 
 
 def calibration_images(images: list[BoxImage], input_size: Size) -> list[ImageArray]:
     """At most 200 letterboxed training images, spread evenly over the set."""
     step = max(1, len(images) // CALIBRATION_IMAGES)
     chosen = images[::step][:CALIBRATION_IMAGES]
-    return [Letterbox(image.size, input_size).fit_image(read_image(image)) for image in chosen]
+    return [Letterbox.within(image.size, input_size, STRIDE).fit_image(read_image(image)) for image in chosen]
 
 
 def detector_spec(name: str, export: DetectorExport) -> DetectorSpec:
     """The spec of an exported detector before anything was measured; YOLO11n's boxes overlap."""
     provenance = Provenance(name, export.version, ARCHITECTURE, LICENCE, export.training, {})
-    return DetectorSpec(provenance, export.input_size, needs_nms=True)
+    return DetectorSpec(provenance, export.input_size, needs_nms=True, stride=STRIDE)
 
 
-def _write_int8(detector: ServedDetector, images: list[ImageArray], path: Path) -> None:
+def _write_int8(detector: ServedDetector, examples: ImageArray, images: list[ImageArray], path: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         plain = Path(work) / GRAPH
-        trace(detector, np.stack(images[:2]), plain, OUTPUT)
-        quantize(plain, images, path, DECODE)
+        trace(detector, examples, plain, OUTPUT, open_sides=True)
+        quantize(plain, images, path, FLOAT_NODES, half_range="activations")
 
 
-def _measure_graphs(folder: Path, data: Path, spec: DetectorSpec) -> dict[str, dict[str, float]]:
-    images = read_person_boxes(data, "val")
-    graphs = {"fp32": folder / GRAPH, "int8": folder / INT8_GRAPH}
-    return {
-        precision: measure(images, find_all(open_detector(path), images, spec))
-        for precision, path in graphs.items()
-        if path.is_file()
-    }
-
-
-def _drop_poor_int8(folder: Path, accuracy: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+def _drop_poor_int8(folder: Path, accuracy: Accuracy) -> Accuracy:
     """The accuracy of the graphs that stay; an int8 graph that loses too much is removed."""
     if "int8" not in accuracy or accuracy["fp32"]["AP"] - accuracy["int8"]["AP"] <= LARGEST_AP_LOSS:
         return accuracy
     (folder / INT8_GRAPH).unlink()
-    return {"fp32": accuracy["fp32"]}
+    return {precision: figures for precision, figures in accuracy.items() if precision != "int8"}

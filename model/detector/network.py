@@ -119,6 +119,7 @@ def allow_any_batch(detector: "ServedDetector") -> None:
     alone.
     """
     head = detect_head(detector.network)
+    head.dynamic = False
     head.shape = cast("Any", AnyBatch(cast("Sequence[int]", head.shape)))
     head.anchors, head.strides = head.anchors.contiguous(), head.strides.contiguous()  # a program stores no views
 
@@ -144,7 +145,8 @@ class ServedDetector(nn.Module):
         super().__init__()
         self.network = network.fuse(verbose=False)
         detect = detect_head(self.network)
-        detect.export, detect.xyxy = True, True
+        # Dynamic: the anchors are computed in the graph, for whatever rectangle comes in.
+        detect.export, detect.xyxy, detect.dynamic = True, True, True
         with torch.no_grad():
             for parameter in self.network.parameters():
                 parameter.copy_(parameter.half().float())
@@ -161,4 +163,4 @@ class ServedDetector(nn.Module):
         """
         planes = images.permute(0, 3, 1, 2).float() / 255.0
         rows = cast("Any", self.network)(planes)  # (N, 5, M)
-        return cast("Tensor", rows).permute(0, 2, 1)
+        return cast("Tensor", rows).float().permute(0, 2, 1)

@@ -12,9 +12,9 @@ from model.contract.arrays import ImageArray
 from model.contract.crop import Box, CropTransform
 from model.contract.detections import ScoredBox, read_people
 from model.contract.image import decode_image
-from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec, PoseSpec
 from service.bundles import LoadedModel, load_detector_model, load_pose_model
+from service.detector import fit_image
 from service.jobs import PoseOptions
 from service.runtime.base import Runtime
 from service.settings import ServiceSettings
@@ -53,16 +53,10 @@ def describe_model(model: LoadedModel[DetectorSpec] | LoadedModel[PoseSpec]) -> 
     return f"{model.spec.provenance.name} {width}x{height} {model.runtime.name} {model.runtime.precision}"
 
 
-def letterbox(spec: DetectorSpec, image: ImageArray) -> tuple[Letterbox, ImageArray]:
-    """The detector's input: the map, and the (H, W, 3) uint8 fitted image."""
-    fitting = Letterbox((image.shape[1], image.shape[0]), spec.input_size)
-    return fitting, fitting.fit_image(image)
-
-
 def find_people(networks: Networks, photograph: bytes) -> list[ScoredBox]:
     """The people that the server finds in a photograph with default options."""
     options = PoseOptions()
-    fitting, fitted = letterbox(networks.detector.spec, decode_image(photograph))
+    fitting, fitted = fit_image(networks.detector, decode_image(photograph))
     rows = networks.detector.runtime.infer(fitted[None])[0]
     return read_people(networks.detector.spec, rows, fitting, options.person_threshold, options.max_persons)
 

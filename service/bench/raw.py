@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from model.contract.arrays import ImageArray
 from model.contract.crop import Box
 from model.contract.image import decode_image
-from service.bench.networks import Networks, cut_crops, items_per_second, letterbox
+from service.bench.networks import Networks, cut_crops, items_per_second
+from service.detector import fit_image
 
 DETECTOR_BATCHES = (1, 2, 4)
 POSE_BATCHES = (1, 2, 4, 8)
@@ -61,7 +62,7 @@ class RawInputs:
 def raw_inputs(networks: Networks, photograph: bytes, boxes: Sequence[Box]) -> RawInputs:
     """The inputs of both networks for one photograph; at least one box."""
     image = decode_image(photograph)
-    _, fitted = letterbox(networks.detector.spec, image)
+    _, fitted = fit_image(networks.detector, image)
     _, crops = cut_crops(networks.pose.spec, image, boxes)
     return RawInputs(fitted[None], crops)
 

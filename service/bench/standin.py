@@ -37,6 +37,7 @@ class SpinRuntime:
     name = "stand-in"
     device = "cpu"
     precision: Precision = "fp32"
+    open_sides = False
 
     def __init__(self, input_size: Size, output_shape: tuple[int, ...]) -> None:
         """A network with inputs of `input_size` (width, height) and outputs of `output_shape` for each."""

@@ -44,11 +44,16 @@ class Runtime(Protocol):
 
     @property
     def input_size(self) -> Size:
-        """(width, height) of the graph's input in pixels."""
+        """(width, height) of the graph's input in pixels; of the largest, where it takes several."""
+        ...
+
+    @property
+    def open_sides(self) -> bool:
+        """Whether it takes rectangles smaller than `input_size` too, as the bundle's spec allows them."""
         ...
 
     def infer(self, batch: ImageArray) -> FloatArray:
-        """(N, height, width, 3) uint8 RGB -> (N, ...) float32, the graph's output.
+        """(N, height, width, 3) uint8 RGB, all of one size -> (N, ...) float32, the graph's output.
 
         Raises:
             RuntimeLostError: this runtime computes nothing any more; open another one.

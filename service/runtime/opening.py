@@ -5,7 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from model.contract.spec import Provenance
+from model.contract.crop import Size
+from model.contract.spec import DetectorSpec, PoseSpec, Provenance
 from service.runtime import openvino
 from service.runtime.base import DeviceGraph, Precision, Runtime, RuntimeUnavailableError
 from service.runtime.devices import choose_runtime, is_cuda, parse_devices
@@ -30,12 +31,12 @@ class OpenRuntimes(NamedTuple):
     reopen: Callable[[int], Runtime]
 
 
-def open_runtimes(folder: Path, provenance: Provenance, settings: ServiceSettings) -> OpenRuntimes:
+def open_runtimes(folder: Path, spec: PoseSpec | DetectorSpec, settings: ServiceSettings) -> OpenRuntimes:
     """Open the runtimes that the settings ask for.
 
     Args:
         folder: the bundle.
-        provenance: what was measured of it.
+        spec: its facts.
         settings: runtime, precision, devices, threads and streams.
 
     Raises:
@@ -44,10 +45,12 @@ def open_runtimes(folder: Path, provenance: Provenance, settings: ServiceSetting
     """
     devices = parse_devices(settings.device)
     kind = choose_runtime(settings.runtime, devices)
-    precision = _precision(folder, provenance, kind, devices, settings)
+    precision = _precision(folder, spec.provenance, kind, devices, settings)
     graph = graph_file(folder, kind, precision)
     streams = settings.streams or (CUDA_STREAMS if is_cuda(devices[0]) else STREAMS)
-    opened = [_open_graph(graph, kind, precision, device, settings.threads, streams) for device in devices]
+    opened = [
+        _open_graph(graph, kind, precision, device, settings.threads, streams, spec.input_size) for device in devices
+    ]
     runtimes = tuple(each.open_runtime() for each in opened for _ in range(streams))
 
     def reopen(index: int) -> Runtime:
@@ -76,10 +79,10 @@ def _fast_precisions(kind: RuntimeKind, device: str) -> tuple[Precision, ...]:
 
 
 def _open_graph(
-    graph: Path, kind: RuntimeKind, precision: Precision, device: str, threads: int, streams: int
+    graph: Path, kind: RuntimeKind, precision: Precision, device: str, threads: int, streams: int, largest: Size
 ) -> DeviceGraph:
     if kind == "openvino":
-        return openvino.OpenVinoGraph(graph, precision, device, threads, streams)
+        return openvino.OpenVinoGraph(graph, precision, device, threads, streams, largest)
     _check_torch()
     from service.runtime import torch_graph  # noqa: PLC0415 - the CPU server has no torch
 

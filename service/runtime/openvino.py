@@ -18,7 +18,9 @@ HINTS: dict[Precision, str] = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
 class OpenVinoGraph:
     """A graph compiled for one device, with so many streams that compute at the same time."""
 
-    def __init__(self, graph: Path, precision: Precision, device: str, threads: int, streams: int) -> None:
+    def __init__(
+        self, graph: Path, precision: Precision, device: str, threads: int, streams: int, largest: Size
+    ) -> None:
         """Compile a graph.
 
         Args:
@@ -27,6 +29,7 @@ class OpenVinoGraph:
             device: an OpenVINO device, for example `cpu`.
             threads: threads that compute, of all streams together; 0 leaves the number to OpenVINO: one per core.
             streams: inferences that run at the same time, each on its share of the threads.
+            largest: (width, height) of the largest input in pixels, for a graph that leaves its sides open.
 
         Raises:
             RuntimeUnavailableError: no such device, or it has no bf16.
@@ -43,11 +46,12 @@ class OpenVinoGraph:
         }
         if threads:
             config["INFERENCE_NUM_THREADS"] = str(threads)
+        self._largest = largest
         self._compiled = cast(Any, _core()).compile_model(str(graph), device.upper(), config)
 
     def open_runtime(self) -> "OpenVinoRuntime":
         """One more infer request on the compiled graph."""
-        return OpenVinoRuntime(self._compiled, self._precision, self._device)
+        return OpenVinoRuntime(self._compiled, self._precision, self._device, self._largest)
 
 
 class OpenVinoRuntime:
@@ -61,17 +65,18 @@ class OpenVinoRuntime:
         name: `openvino`.
         device: the device, in lower case.
         precision: the precision the graph runs in.
-        input_size: (width, height) of the graph's input in pixels.
+        input_size: (width, height) of the graph's input in pixels; of the largest, where it takes several.
     """
 
     name = "openvino"
 
-    def __init__(self, compiled: ov.CompiledModel, precision: Precision, device: str) -> None:
+    def __init__(self, compiled: ov.CompiledModel, precision: Precision, device: str, largest: Size) -> None:
         """Open a request; `OpenVinoGraph.open_runtime` calls it."""
         self.device = device
         self.precision: Precision = precision
         shape = cast(Any, compiled).input(0).partial_shape  # (N, height, width, 3)
-        self.input_size: Size = (shape[2].get_length(), shape[1].get_length())
+        self.open_sides: bool = shape[1].is_dynamic or shape[2].is_dynamic
+        self.input_size: Size = largest if self.open_sides else (shape[2].get_length(), shape[1].get_length())
         self._request: Any = cast(Any, compiled).create_infer_request()
 
     def infer(self, batch: ImageArray) -> FloatArray:

@@ -64,6 +64,7 @@ class TorchRuntime:
     """
 
     name = "torch"
+    open_sides = False  # CUDA's graphs are captured for one size
 
     def __init__(self, network: TorchNetwork, precision: Precision, device: torch.device) -> None:
         """Get ready to compute; `TorchGraph.open_runtime` calls it."""

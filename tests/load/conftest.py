@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.benchmark import crowd_photograph
+from service.bench.photographs import crowd_photograph
 from tests.load.raw import pose_request
 from tests.load.server import Server
 

@@ -15,9 +15,11 @@ from model.contract.arrays import ImageArray
 from model.engine import ServedNetwork
 from model.graph import (
     PARITY_LIMIT,
+    HalfRange,
     ParityError,
     as_stored,
     open_graph,
+    quantize,
     relative_difference,
     run_torch,
     store_weights_in_half,
@@ -120,6 +122,33 @@ class Tampered(nn.Module):
 def test_a_graph_that_differs_is_refused(served: nn.Module, crops: ImageArray, tmp_path: Path, change: float) -> None:
     with pytest.raises(ParityError, match=r"model\.onnx differs from torch by a relative L2 of"):
         write_graph(Tampered(as_stored(served), change), crops, tmp_path / "model.onnx", "heatmaps")
+
+
+class SplitSiLU(nn.Module):
+    """A branch as YOLO11 has many: SiLU, split in two, one half through a convolution, all concatenated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.branch, self.last = nn.Conv2d(3, 16, 3, 2, 1), nn.Conv2d(8, 8, 3, 1, 1), nn.Conv2d(24, 8, 1)
+        for convolution in (self.first, self.branch, self.last):
+            nn.init.normal_(convolution.weight, std=0.4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = nn.functional.silu(self.first(images.permute(0, 3, 1, 2).float() / 255))
+        left, right = features.chunk(2, 1)
+        added = right + nn.functional.silu(self.branch(right))
+        return self.last(torch.cat([left, right, added], 1))
+
+
+@pytest.mark.parametrize("half_range", ["weights", "activations"])
+def test_an_int8_graph_with_split_silu_is_near_the_float_graph(tmp_path: Path, half_range: HalfRange) -> None:
+    torch.manual_seed(0)
+    network = SplitSiLU().eval()
+    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    trace(network, images[:2], tmp_path / "plain.onnx", "features")
+    quantised = tmp_path / "int8.onnx"
+    quantize(tmp_path / "plain.onnx", list(images), quantised, half_range=half_range)
+    assert 0 < relative_difference(open_graph(quantised)(images), run_torch(network, images)) < 0.1
 
 
 def test_half_storage_is_lossless_for_rounded_weights(served: nn.Module, crops: ImageArray, tmp_path: Path) -> None:

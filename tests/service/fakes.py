@@ -31,6 +31,7 @@ class FakeRuntime:
     name = "fake"
     device = "cpu"
     precision: Precision = "fp32"
+    open_sides = False
 
     def __init__(self, input_size: Size) -> None:
         self.input_size = input_size

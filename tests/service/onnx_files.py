@@ -24,8 +24,8 @@ def pose_graph(width: int, height: int, keypoints: int) -> bytes:
     return model(nodes, constants, ("images", UINT8, ("N", height, width, 3)), output)
 
 
-def detector_graph(width: int, height: int, rows: Sequence[Sequence[float]]) -> bytes:
-    """The same rows x1, y1, x2, y2, score for every image."""
+def detector_graph(width: int | str, height: int | str, rows: Sequence[Sequence[float]]) -> bytes:
+    """The same rows x1, y1, x2, y2, score for every image; a side that is a name is left open."""
     nodes = [
         node("Cast", ["images"], "float", attribute("to", FLOAT)),
         node("ReduceMax", ["float"], "peak", attribute("axes", [1, 2]), attribute("keepdims", 1)),

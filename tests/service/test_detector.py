@@ -8,9 +8,13 @@ from service.detector import Detector
 from tests.service.fakes import FakeDetectorRuntime, loaded, provenance
 
 
-def make_detector(*, needs_nms: bool) -> Detector:
-    spec = DetectorSpec(provenance("fake"), (160, 160), needs_nms=needs_nms, nms_iou=0.5, score_floor=0.1)
-    return Detector(loaded(spec, FakeDetectorRuntime((160, 160))), BatchLimit(4, {}))
+def make_detector(*, needs_nms: bool, stride: int = 0, open_sides: bool = True) -> Detector:
+    spec = DetectorSpec(
+        provenance("fake"), (160, 160), needs_nms=needs_nms, nms_iou=0.5, score_floor=0.1, stride=stride
+    )
+    runtime = FakeDetectorRuntime((160, 160))
+    runtime.open_sides = open_sides
+    return Detector(loaded(spec, runtime), BatchLimit(4, {}))
 
 
 ROWS = np.array(
@@ -40,6 +44,18 @@ def test_overlapping_boxes_are_suppressed_where_the_graph_leaves_them() -> None:
 @pytest.mark.parametrize(("threshold", "most", "expected"), [(0.55, 100, 2), (0.0, 1, 1), (0.99, 100, 0)])
 def test_threshold_and_number_hold(threshold: float, most: int, expected: int) -> None:
     assert len(make_detector(needs_nms=True).people(ROWS, LETTERBOX, threshold, most)) == expected
+
+
+@pytest.mark.parametrize(
+    ("stride", "open_sides", "shape"), [(0, True, (160, 160, 3)), (32, True, (128, 160, 3)), (32, False, (160, 160, 3))]
+)
+def test_the_smallest_input_that_the_network_takes_is_used(
+    stride: int, open_sides: bool, shape: tuple[int, int, int]
+) -> None:
+    detector = make_detector(needs_nms=True, stride=stride, open_sides=open_sides)
+    letterbox, fitted = detector.letterbox(np.zeros((90, 160, 3), np.uint8))
+    assert fitted.shape == shape
+    np.testing.assert_allclose(letterbox.boxes_to_image(np.array([[0.0, letterbox.top, 160, 160]])), [[0, 0, 160, 90]])
 
 
 def test_no_rows_is_nobody() -> None:

@@ -13,8 +13,9 @@ from model.contract.crop import CropTransform
 from model.contract.detections import ScoredBox, read_people
 from model.contract.image import decode_image
 from model.contract.poses import poses_from_heatmaps, without_repeats
-from service.bench.networks import Networks, cut_crops, letterbox, load_networks
+from service.bench.networks import Networks, cut_crops, load_networks
 from service.bench.standin import STAND_IN, stand_in_networks
+from service.detector import fit_image
 from service.jobs import PoseOptions
 from service.settings import load_settings
 
@@ -50,7 +51,7 @@ class PeerModel:
 
     def _find_people(self, images: list[ImageArray]) -> list[list[ScoredBox]]:
         spec, options = self._networks.detector.spec, PoseOptions()
-        fitted = [letterbox(spec, image) for image in images]
+        fitted = [fit_image(self._networks.detector, image) for image in images]  # all of one size: one photograph
         rows = self._networks.detector.runtime.infer(np.stack([pixels for _, pixels in fitted]))
         return [
             read_people(spec, own, fitting, options.person_threshold, options.max_persons)

@@ -31,6 +31,31 @@ def test_odd_borders_put_the_extra_pixel_right_and_below() -> None:
     assert 20 - letterbox.left - letterbox.fitted_size[0] == 9
 
 
+@pytest.mark.parametrize(
+    ("image_size", "stride", "input_size", "left", "top"),
+    [
+        ((1280, 720), 32, (640, 384), 0, 12),
+        ((720, 1280), 32, (384, 640), 12, 0),
+        ((640, 480), 32, (640, 512), 0, 16),  # 480 rows would leave no border
+        ((64, 62), 32, (640, 640), 0, 10),
+        ((5000, 1), 32, (640, 32), 0, 15),
+        ((1280, 720), 0, (640, 640), 0, 140),
+    ],
+)
+def test_a_rectangle_is_the_smallest_with_a_border(
+    image_size: tuple[int, int], stride: int, input_size: tuple[int, int], left: int, top: int
+) -> None:
+    letterbox = Letterbox.within(image_size, (640, 640), stride)
+    assert (letterbox.input_size, letterbox.left, letterbox.top) == (input_size, left, top)
+
+
+@given(sides, sides)
+def test_a_rectangle_shows_the_image_as_the_largest_input_does(width: int, height: int) -> None:
+    whole, rectangle = Letterbox((width, height), (640, 416)), Letterbox.within((width, height), (640, 416), 32)
+    assert rectangle.fitted_size == whole.fitted_size
+    assert all(side % 32 == 0 and side <= most for side, most in zip(rectangle.input_size, (640, 416), strict=True))
+
+
 def test_an_image_of_the_inputs_size_is_untouched() -> None:
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     np.testing.assert_array_equal(Letterbox((64, 48), (64, 48)).fit_image(image), image)

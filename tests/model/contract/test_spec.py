@@ -36,7 +36,9 @@ POSE = PoseSpec(
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )
-DETECTOR = DetectorSpec(provenance=replace(PROVENANCE, name="detector"), input_size=(640, 640), needs_nms=True)
+DETECTOR = DetectorSpec(
+    provenance=replace(PROVENANCE, name="detector"), input_size=(640, 640), needs_nms=True, stride=32
+)
 
 
 @pytest.fixture
@@ -69,6 +71,12 @@ def test_pose_specs_come_back_equal(bundle: Path) -> None:
 def test_detector_specs_come_back_equal(tmp_path: Path) -> None:
     write_spec(tmp_path, DETECTOR)
     assert load_detector_spec(tmp_path) == DETECTOR
+
+
+def test_a_detector_spec_of_an_earlier_release_takes_its_input_size_alone(tmp_path: Path) -> None:
+    write_spec(tmp_path, DETECTOR)
+    without_key(tmp_path, "stride")
+    assert load_detector_spec(tmp_path) == replace(DETECTOR, stride=0)
 
 
 def test_writing_again_keeps_the_hashes_right(bundle: Path) -> None:

@@ -15,7 +15,6 @@ from model.detector.evaluate import (
     find_all,
     find_people,
     measure,
-    open_detector,
     read_image,
     recall_at,
 )
@@ -73,8 +72,3 @@ def test_every_image_is_looked_at(box_folder: Path) -> None:
     images = read_person_boxes(box_folder, "val")
     found = find_all(lambda _: np.zeros((1, 1, 5), dtype=np.float32), images, SPEC)
     assert list(found) == [7, 9]
-
-
-def test_a_missing_graph_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"model\.onnx"):
-        open_detector(tmp_path / "model.onnx")

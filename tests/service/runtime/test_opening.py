@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from model.contract.crop import Size
 from model.contract.spec import load_pose_spec
 from service.bundles import load_pose_model
 from service.runtime import opening
@@ -15,9 +16,12 @@ from tests.service.fakes import FakePoseRuntime
 class FakeGraph:
     """A graph whose runtimes carry the name of their device."""
 
-    def __init__(self, graph: Path, precision: Precision, device: str, threads: int, streams: int) -> None:
+    def __init__(
+        self, graph: Path, precision: Precision, device: str, threads: int, streams: int, largest: Size
+    ) -> None:
         self.asked = (graph.name, precision, threads, streams)
         self.name = device
+        self.largest = largest
 
     def open_runtime(self) -> FakePoseRuntime:
         runtime = FakePoseRuntime((48, 64))
@@ -64,7 +68,8 @@ def test_auto_takes_what_every_device_computes_in(
     computes = {"gpu.0": ("int8", "bf16"), "gpu.1": ("int8",)}
     monkeypatch.setattr(opening.openvino, "fast_precisions", computes.__getitem__)
     spec = load_pose_spec(bundles[0])
-    measured = replace(spec.provenance, accuracy={"fp32": {"AP": 0.5}, "bf16": {"AP": 0.5}})
+    accuracy = {"fp32": {"AP": 0.5}, "bf16": {"AP": 0.5}}
+    measured = replace(spec, provenance=replace(spec.provenance, accuracy=accuracy))
     for device, precision in (("gpu.0", "bf16"), ("gpu.1", "fp32"), ("gpu.0,gpu.1", "fp32")):
         open_runtimes(bundles[0], measured, settings_for(bundles[0], device=device))
         assert opened[-1].asked[1] == precision

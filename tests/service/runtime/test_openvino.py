@@ -9,7 +9,7 @@ import pytest
 from model.contract.arrays import FloatArray
 from service.runtime.base import RuntimeUnavailableError
 from service.runtime.openvino import OpenVinoGraph, OpenVinoRuntime, fast_precisions, supports_bf16
-from tests.service.onnx_files import pose_graph
+from tests.service.onnx_files import detector_graph, pose_graph
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def graph(tmp_path: Path) -> Path:
 
 
 def open_one(graph: Path) -> OpenVinoRuntime:
-    return OpenVinoGraph(graph, "fp32", "cpu", threads=1, streams=1).open_runtime()
+    return OpenVinoGraph(graph, "fp32", "cpu", threads=1, streams=1, largest=(48, 64)).open_runtime()
 
 
 def test_a_graph_runs_on_batches_of_any_size(graph: Path) -> None:
@@ -37,6 +37,15 @@ def test_a_graph_runs_on_batches_of_any_size(graph: Path) -> None:
         np.testing.assert_allclose(heatmaps, 0.2, rtol=1e-5)
 
 
+def test_a_graph_with_open_sides_takes_any_rectangle(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(detector_graph("width", "height", [[1, 2, 3, 4, 0.5]]))
+    runtime = OpenVinoGraph(path, "fp32", "cpu", threads=1, streams=1, largest=(64, 96)).open_runtime()
+    assert (runtime.input_size, runtime.open_sides) == ((64, 96), True)
+    for height, width in ((96, 64), (32, 64), (96, 32)):
+        np.testing.assert_allclose(runtime.infer(np.ones((2, height, width, 3), np.uint8)), [[[1, 2, 3, 4, 0.5]]] * 2)
+
+
 def test_an_answer_is_not_overwritten_by_the_next(graph: Path) -> None:
     runtime = open_one(graph)
     first = runtime.infer(np.full((1, 64, 48, 3), 255, np.uint8))
@@ -45,7 +54,7 @@ def test_an_answer_is_not_overwritten_by_the_next(graph: Path) -> None:
 
 
 def test_streams_compute_side_by_side_and_do_not_mix_their_batches(graph: Path) -> None:
-    compiled = OpenVinoGraph(graph, "fp32", "cpu", threads=2, streams=2)
+    compiled = OpenVinoGraph(graph, "fp32", "cpu", threads=2, streams=2, largest=(48, 64))
     start = Barrier(2)
 
     def work(value: int) -> list[FloatArray]:
@@ -61,7 +70,7 @@ def test_streams_compute_side_by_side_and_do_not_mix_their_batches(graph: Path) 
 
 @pytest.mark.parametrize("streams", [1, 2])
 def test_a_graph_has_the_streams_and_threads_that_were_asked_for(graph: Path, streams: int) -> None:
-    runtime = OpenVinoGraph(graph, "fp32", "cpu", threads=2, streams=streams).open_runtime()
+    runtime = OpenVinoGraph(graph, "fp32", "cpu", threads=2, streams=streams, largest=(48, 64)).open_runtime()
     compiled = cast("Any", runtime)._request.get_compiled_model()
     assert compiled.get_property("NUM_STREAMS") == streams
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 2
@@ -69,14 +78,14 @@ def test_a_graph_has_the_streams_and_threads_that_were_asked_for(graph: Path, st
 
 def test_an_unknown_device_is_refused_with_those_that_are_there(graph: Path) -> None:
     with pytest.raises(RuntimeUnavailableError, match="no device 'tpu' here; it finds: cpu"):
-        OpenVinoGraph(graph, "fp32", "tpu", threads=1, streams=1)
+        OpenVinoGraph(graph, "fp32", "tpu", threads=1, streams=1, largest=(48, 64))
 
 
 def test_bf16_is_refused_where_the_cpu_has_none(graph: Path) -> None:
     if supports_bf16("cpu"):
-        runtime = OpenVinoGraph(graph, "bf16", "cpu", threads=1, streams=1).open_runtime()
+        runtime = OpenVinoGraph(graph, "bf16", "cpu", threads=1, streams=1, largest=(48, 64)).open_runtime()
         assert (runtime.precision, fast_precisions("cpu")) == ("bf16", ("int8", "bf16"))
         return
     assert fast_precisions("cpu") == ("int8",)
     with pytest.raises(RuntimeUnavailableError, match="does not compute in bf16"):
-        OpenVinoGraph(graph, "bf16", "cpu", threads=1, streams=1)
+        OpenVinoGraph(graph, "bf16", "cpu", threads=1, streams=1, largest=(48, 64))
