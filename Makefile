@@ -4,6 +4,7 @@
 PYTHON ?= $(firstword $(shell for name in python3.11 python3 python; do $$name -c "" 2>/dev/null && echo $$name; done) python3.11)
 SERVER := .venv
 TRAIN := .venv-train
+PEERS := .venv-peers
 CODE := model protos service tests
 
 # Those under load take their time and want the machine for themselves. The tests of training, and those that compare
@@ -16,10 +17,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load lint format types benchmark size protos lock train-env clean
+.PHONY: help serve test test-server test-train test-load lint format types benchmark benchmark-runtime benchmark-serve \
+	benchmark-peers size protos lock train-env clean
 
 help:  ## Name the targets
-	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
 
 serve: $(SERVER)/.server  ## Install the CPU server and start it; settings: FASTERPOSE_HTTP_PORT=8080 make serve
 	@exec $(SERVER)/bin/fasterpose serve
@@ -53,6 +55,15 @@ types: $(TRAIN)/.train  ## Check types with pyright
 benchmark: $(TRAIN)/.train  ## Time the stages of a request, and the same networks in eager torch
 	$(TRAIN)/bin/fasterpose benchmark
 
+benchmark-runtime: $(TRAIN)/.train  ## Time the graphs in every precision and in eager torch, by batch size
+	$(TRAIN)/bin/fasterpose benchmark runtime
+
+benchmark-serve: $(SERVER)/.server  ## Load the server over every transport, its networks alone beside it
+	$(SERVER)/bin/fasterpose benchmark serve
+
+benchmark-peers: $(SERVER)/.server $(TRAIN)/.train $(PEERS)/.peers  ## Load LitServe, BentoML and plain FastAPI beside the server
+	$(SERVER)/bin/fasterpose benchmark peers --peers-python $(PEERS)/bin/python --train-python $(TRAIN)/bin/python
+
 size: $(SERVER)/.dev  ## Print what the server's packages take on disk
 	@$(SERVER)/bin/python -m pytest -q -s tests/test_packaging.py -k megabytes
 
@@ -65,7 +76,7 @@ lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them 
 	@mv constraints.new constraints.txt
 
 clean:  ## Remove the environments and what the tools left
-	rm -rf $(SERVER) $(TRAIN) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(SERVER) $(TRAIN) $(PEERS) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find model service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define make_environment
@@ -93,4 +104,12 @@ $(TRAIN)/.train: pyproject.toml constraints.txt
 	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
+	@touch $@
+
+# The peers run the server's own code around the networks, so that they get its packages too. Not those of
+# constraints.txt: BentoML wants others.
+$(PEERS)/.peers: pyproject.toml service/bench/peers/requirements.txt
+	@echo "Installing LitServe and BentoML into $(PEERS): about 0.6 GB, once"
+	$(call make_environment,$(PEERS))
+	$(PEERS)/bin/pip install -e . -r service/bench/peers/requirements.txt
 	@touch $@

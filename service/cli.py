@@ -1,23 +1,31 @@
 """The command `fasterpose`."""
 
-import asyncio
 import importlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
-from typer.models import OptionInfo
 
-from model.contract.spec import BundleError, load_pose_spec
+from model.contract.spec import BundleError
+from service.bench.cli import app as benchmark
 from service.errors import ServiceError
+from service.flags import (
+    Config,
+    DetectorName,
+    Device,
+    Model,
+    PrecisionName,
+    RuntimeName,
+    StreamCount,
+    ThreadCount,
+    read_settings,
+    setting,
+)
 from service.runtime.base import RuntimeUnavailableError
-from service.settings import ServiceSettings, SettingsError, load_settings
-from service.zoo import describe_zoo, find_bundle
-
-if TYPE_CHECKING:
-    from service.benchmark import EagerNetworks
+from service.settings import SettingsError
+from service.zoo import describe_zoo
 
 USAGE_ERROR = 2
 
@@ -28,27 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-def setting(name: str) -> OptionInfo:
-    """A flag for a setting; its help and its default come from the setting itself."""
-    field = ServiceSettings.model_fields[name]
-    default = "none" if field.default is None else field.default
-    text = f"{field.description}  [default: {default}]"  # the flag's own default is None: not given
-    return cast(OptionInfo, typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=False))
-
-
-Config = Annotated[
-    Path | None,
-    typer.Option(help="TOML file with settings.", envvar="FASTERPOSE_CONFIG", show_default=False),
-]
-Model = Annotated[str | None, setting("model")]
-DetectorName = Annotated[str | None, setting("detector")]
-RuntimeName = Annotated[str | None, setting("runtime")]
-PrecisionName = Annotated[str | None, setting("precision")]
-Device = Annotated[str | None, setting("device")]
-ThreadCount = Annotated[int | None, setting("threads")]
-StreamCount = Annotated[int | None, setting("streams")]
+app.add_typer(benchmark, name="benchmark")
 
 
 @app.command()
@@ -85,9 +73,10 @@ def serve(
     tls_client_ca: Annotated[Path | None, setting("tls_client_ca")] = None,
 ) -> None:
     """Start the server. A flag wins over FASTERPOSE_<NAME>, that over --config, that over the default."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read at import; grpc's core writes past the log and its format
     from service.serve import serve as run_server  # noqa: PLC0415 - `--help` must not wait for the runtime
 
-    settings = _settings(
+    settings = read_settings(
         config,
         host=host,
         http_port=http_port,
@@ -148,7 +137,7 @@ def predict(
     from service.jobs import PoseOptions  # noqa: PLC0415 - `--help` must not wait for the runtime
     from service.predict import predict_files  # noqa: PLC0415
 
-    settings = _settings(
+    settings = read_settings(
         config,
         model=model,
         detector=detector,
@@ -171,53 +160,6 @@ def predict(
 def models() -> None:
     """List the embedded model bundles."""
     typer.echo(describe_zoo())
-
-
-@app.command()
-def benchmark(
-    rounds: Annotated[int, typer.Option(min=1, help="Measured rounds; the medians are printed.")] = 20,
-    config: Config = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
-) -> None:
-    """Time the stages of one 720p photograph with 1 and with 5 people, and the networks in eager torch beside them.
-
-    Eager torch needs the train extra; without it only the served path is timed.
-    """
-    from service.benchmark import print_table, run_benchmark  # noqa: PLC0415 - `--help` must not wait for the runtime
-    from service.engine import load_pipeline  # noqa: PLC0415
-
-    settings = _settings(
-        config,
-        model=model,
-        detector=detector,
-        runtime=runtime,
-        precision=precision,
-        device=device,
-        threads=threads,
-        streams=streams,
-    )
-    pipeline = load_pipeline(settings)
-    try:
-        times = asyncio.run(run_benchmark(pipeline, rounds, _eager_networks(settings)))
-        print_table(pipeline, times, rounds)
-    finally:
-        pipeline.close()
-
-
-def _eager_networks(settings: ServiceSettings) -> "EagerNetworks | None":
-    """The bundles' networks in eager torch, or None without the train extra."""
-    try:
-        eager = importlib.import_module("model.eager")
-    except ModuleNotFoundError:
-        return None
-    pose = load_pose_spec(find_bundle(settings.model))
-    return eager.EagerNetworks(pose, find_bundle(settings.detector) / "model.safetensors", settings.threads)
 
 
 def _forward(context: typer.Context) -> None:
@@ -247,10 +189,6 @@ for name, text in (
         add_help_option=False,
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(_forward)
-
-
-def _settings(config: Path | None, **flags: object) -> ServiceSettings:
-    return load_settings(flags, config, os.environ)
 
 
 def main() -> None:

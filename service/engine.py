@@ -22,7 +22,13 @@ def load_pipeline(settings: ServiceSettings) -> Pipeline:
         BundleError: a bundle cannot be used.
         RuntimeUnavailableError: the machine cannot run a network as asked.
     """
-    detector, pose = load_detector_model(settings), load_pose_model(settings)
+    return build_pipeline(load_detector_model(settings), load_pose_model(settings), settings)
+
+
+def build_pipeline(
+    detector: LoadedModel[DetectorSpec], pose: LoadedModel[PoseSpec], settings: ServiceSettings
+) -> Pipeline:
+    """Put loaded networks into a pipeline and warm them up."""
     bounds = LineBounds(settings.max_queue_items, settings.max_queue_bytes)
     limits = ImageLimits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels)
     return Pipeline(

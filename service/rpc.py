@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -16,7 +17,7 @@ from service.formats import native
 from service.jobs import ImageResult
 from service.operations import describe_detector, describe_pose
 from service.pb.pose_pb2 import EstimateResponse, ListModelsRequest, ListModelsResponse
-from service.rpc_calls import RpcCall, RpcCalls
+from service.rpc_calls import RpcCall, RpcCalls, time_remaining
 from service.rpc_messages import (
     given_ids,
     model_message,
@@ -91,9 +92,9 @@ class PoseServicer:
             window.stop_reading()
 
     async def _answer(self, data: bytes, arrival: float, call: RpcCall, context: Context) -> EstimateResponse:
-        remaining = context.time_remaining()
+        remaining = time_remaining(context)
         service, settings = self._service, self._service.settings
-        with service.metrics.in_flight.track_inprogress(), service.admitted() as pipeline:
+        with service.metrics.in_flight.track_inprogress(), service.admitted() as pipeline, self._held(len(data)):
             pose_call = read_request(data, settings)
             allowed_ms = least_timeout_ms(pose_call.options.timeout_ms, settings.timeout_ms, remaining)
             async with deadline(arrival, allowed_ms):
@@ -107,14 +108,23 @@ class PoseServicer:
                 service.metrics.observe_encoding(time.perf_counter() - start)
                 return response
 
+    @contextmanager
+    def _held(self, num_bytes: int) -> Generator[None]:
+        """Count a message among the bytes of all requests in flight, as HTTP does with bodies."""
+        self._service.receive_bytes(num_bytes)
+        try:
+            yield
+        finally:
+            self._service.release_bytes(num_bytes)
+
     async def _answer_frame(self, data: bytes, call: RpcCall, context: Context) -> EstimateResponse:
-        """A frame that fails is answered with its error, unless the server is going down."""
+        """A frame that fails is answered with its error, unless the server is not there for any frame."""
         arrival = asyncio.get_running_loop().time()
         try:
             return await self._answer(data, arrival, call, context)
-        except UnavailableError:
-            raise
         except Exception as error:
+            if isinstance(error, UnavailableError) and self._service.status in {"loading", "draining", "failed"}:
+                raise
             reason = self._calls.explain(error, call.request_id)
             outcomes = [(image_id, reason) for image_id in given_ids(data)]
             elapsed = asyncio.get_running_loop().time() - arrival

@@ -10,12 +10,15 @@ from typing import Any
 import orjson
 from grpc import StatusCode, aio
 
-from service.errors import DeadlineExceededError, InternalError, ServiceError
+from service.errors import ClientGoneError, DeadlineExceededError, InternalError, ServiceError
 from service.identity import request_id_from, trace_fields
 from service.problems import REJECTIONS
 from service.state import Service
 
 logger = logging.getLogger("fasterpose.access")
+
+CLOCKS_AGREE_S = 0.02
+"""A client whose deadline has passed hangs up a little before or after the server's clock says so."""
 
 Context = aio.ServicerContext[Any, Any]
 
@@ -81,11 +84,11 @@ class RpcCalls:
 
     def _note_cancellation(self, call: RpcCall, context: Context) -> None:
         """A client gives up because its deadline has passed, or for a reason of its own."""
-        if context.time_remaining() == 0:
-            call.status = DeadlineExceededError.grpc_code
-            self._service.metrics.count_rejected(DeadlineExceededError.slug)
-        else:
-            call.status = StatusCode.CANCELLED.name
+        remaining = time_remaining(context)
+        too_late = remaining is not None and remaining < CLOCKS_AGREE_S
+        reason = DeadlineExceededError if too_late else ClientGoneError
+        call.status = reason.grpc_code
+        self._service.metrics.count_rejected(reason.slug)
 
     async def _abort(self, call: RpcCall, context: Context, error: ServiceError) -> None:
         call.status = error.grpc_code
@@ -105,6 +108,11 @@ class RpcCalls:
             **call.trace,
         }
         logger.info("gRPC %s %s", call.method, call.status, extra={"fields": fields})
+
+
+def time_remaining(context: Context) -> float | None:
+    """What is left until the client gives up, s; None if it will wait, which grpc's types leave out."""
+    return context.time_remaining()
 
 
 def _begin(method: str, context: Context) -> RpcCall:

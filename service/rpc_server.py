@@ -23,10 +23,12 @@ class RpcServer:
 
     Attributes:
         port: where it listens.
+        stopped: `stop` has ended.
     """
 
     def __init__(self, server: aio.Server, port: int, servicer: PoseServicer, calls: RpcCalls) -> None:
         self.port = port
+        self.stopped = False
         self._server = server
         self._servicer = servicer
         self._calls = calls
@@ -41,6 +43,7 @@ class RpcServer:
         self._servicer.stop_reading()
         await self._calls.finish(grace_s)
         await self._server.stop(min(grace_s, LAST_CALLS_S))
+        self.stopped = True
 
 
 async def start_rpc(service: Service, tls: Tls | None = None) -> RpcServer:

@@ -95,19 +95,25 @@ class PoseServer(uvicorn.Server):
             self._announcer = asyncio.create_task(self._announce(host, http_port, self.rpc.port))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish the calls and requests in flight, then close; HTTP answers 503 meanwhile."""
+        """Answer what is in flight, then close; what comes meanwhile is refused with 503."""
         end = time.monotonic() + self._drain_s
-        answered = asyncio.create_task(self._finish())
-        hurried = asyncio.create_task(self._hurry.wait())
-        await asyncio.wait({answered, hurried}, timeout=self._drain_s, return_when="FIRST_COMPLETED")
+        if self.rpc is not None:
+            await self._finish(self.rpc)
         self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
         await super().shutdown(sockets)
 
-    async def _finish(self) -> None:
-        """Answer the gRPC calls and the HTTP requests in flight."""
-        if self.rpc is not None:
-            await self.rpc.stop(self._drain_s)
-        await self.service.drained()
+    async def _finish(self, rpc: RpcServer) -> None:
+        """Wait for both transports, at most the time to drain, or until a second interrupt."""
+        drained = asyncio.create_task(asyncio.wait_for(self.service.drained(), self._drain_s))
+        stopped = asyncio.create_task(rpc.stop(self._drain_s))
+        finished = asyncio.gather(drained, stopped, return_exceptions=True)  # a grace that is over is no error
+        hurried = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait({finished, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        if hurried.done():
+            drained.cancel()
+            await rpc.stop(0)
+        hurried.cancel()
+        await finished
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         """On SIGTERM or SIGINT; a second SIGINT does not wait.

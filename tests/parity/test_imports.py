@@ -23,8 +23,12 @@ def imports_of(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
+PEERS = ROOT / "service/bench/peers"
+"""Other servers, programs that other interpreters run: no line of the service imports them."""
+
+
 def files_of(package: str) -> list[Path]:
-    files = sorted((ROOT / package).rglob("*.py"))
+    files = [path for path in sorted((ROOT / package).rglob("*.py")) if not path.is_relative_to(PEERS)]
     assert files
     return files
 
@@ -35,6 +39,7 @@ def test_the_service_imports_only_the_contract_of_model(path: Path) -> None:
         assert not name.startswith("model") or name.startswith("model.contract."), name
         allowed = {"torch"} if path.name in OF_THE_TORCH_RUNTIME else set[str]()
         assert name.split(".")[0] not in {"torch", "torchvision", "ultralytics"} - allowed, name
+        assert not name.startswith("service.bench.peers"), name
 
 
 @pytest.mark.parametrize("path", files_of("model/contract"), ids=lambda path: path.stem)

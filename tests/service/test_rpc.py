@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator
 
 import cv2
@@ -23,7 +24,7 @@ from service.pb.pose_pb2_grpc import PoseServiceStub
 from service.pipeline import Pipeline
 from service.settings import ServiceSettings
 from service.state import Service
-from tests.service.fakes import FakePoseRuntime, make_pipeline
+from tests.service.fakes import FakeDetectorRuntime, FakePoseRuntime, make_pipeline
 from tests.service.rpc_client import (
     Blocked,
     failure,
@@ -164,8 +165,29 @@ async def test_a_client_that_cancels_drops_its_work(
         await answer
     assert (await access.get()).getMessage() == f"gRPC {ESTIMATE} CANCELLED"
     await nothing_was_estimated(app, blocked)
+    assert counted(app, "fasterpose_rejected_total", reason="client-gone") == 1
     labels = {"transport": "grpc", "method": ESTIMATE, "status": "CANCELLED"}
     assert counted(app, "fasterpose_requests_total", **labels) == 1
+
+
+async def test_300_clients_that_hang_up_do_not_hold_up_the_next(
+    app: FastAPI, stub: PoseServiceStub, photo: bytes, blocked: Blocked
+) -> None:
+    calls = [stub.Estimate(request_of(photo)) for _ in range(300)]
+    answers = asyncio.gather(*calls, return_exceptions=True)
+    await blocked.entered.wait()
+    for call in calls:
+        call.cancel()
+    await answers
+    while counted(app, "fasterpose_in_flight_requests"):
+        await asyncio.sleep(0)
+    blocked.release()
+    start = time.perf_counter()
+    assert len((await stub.Estimate(request_of(photo))).results) == 2
+    assert time.perf_counter() - start < 0.5
+    runtime = app.state.service.pipeline.detector.model.runtime
+    assert isinstance(runtime, FakeDetectorRuntime)
+    assert runtime.batches[1:] == [1]  # what was being computed when they hung up, then the next
 
 
 async def nothing_was_estimated(app: FastAPI, blocked: Blocked) -> None:
@@ -213,6 +235,16 @@ async def test_too_many_calls_in_flight_are_refused(photo: bytes) -> None:
         assert metadata_of(error)["retry-after"] == "1"
         assert counted(full, "fasterpose_rejected_total", reason="overloaded") == 1
         await PoseServiceStub(channel).Estimate(request_of(photo))
+
+
+async def test_messages_count_among_the_bytes_in_flight(photo: bytes) -> None:
+    full = create_app(ServiceSettings(grpc_port=0, max_in_flight_bytes=len(photo) + 100), make_pipeline)
+    async with full.router.lifespan_context(full), rpc_channel(full) as channel:
+        await full.state.loading
+        error = await failure(PoseServiceStub(channel).Estimate(request_of(photo, photo)))
+        assert (error.code(), problem_of(error)["status"]) == (StatusCode.RESOURCE_EXHAUSTED, 429)
+        for _ in range(3):
+            await PoseServiceStub(channel).Estimate(request_of(photo))
 
 
 async def test_loading_and_draining_are_unavailable(photo: bytes) -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from model.contract.arrays import FloatArray, ImageArray
 from model.contract.image import decode_image
-from service.benchmark import crowd_photograph, print_table, run_benchmark
+from service.bench.photographs import crowd_photograph
+from service.bench.stages import print_stages, run_benchmark
 from service.jobs import STAGES
 from tests.service.fakes import make_pipeline
 
@@ -37,7 +38,7 @@ def test_the_photograph_is_720p_and_shows_different_crowds(people: int) -> None:
 async def test_every_stage_is_timed_and_eager_torch_gets_the_same_input(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline, eager = make_pipeline(), CountingEager()
     times = await run_benchmark(pipeline, rounds=2, eager=eager)
-    print_table(pipeline, times, rounds=2)
+    print_stages(pipeline, times, rounds=2)
     pipeline.close()
     assert [column.people for column in times] == [1, 5]
     assert all(set(column.served) == {*STAGES, "total"} for column in times)
@@ -51,6 +52,6 @@ async def test_every_stage_is_timed_and_eager_torch_gets_the_same_input(capsys: 
 
 async def test_without_the_train_extra_the_table_says_what_to_install(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline = make_pipeline()
-    print_table(pipeline, await run_benchmark(pipeline, rounds=1, eager=None), rounds=1)
+    print_stages(pipeline, await run_benchmark(pipeline, rounds=1, eager=None), rounds=1)
     pipeline.close()
     assert "make benchmark" in capsys.readouterr().out

@@ -5,38 +5,20 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import cv2
-import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from model.contract.arrays import FloatArray, ImageArray
 from model.contract.crop import Box
 from model.contract.image import decode_image
+from service.bench.eager import EagerNetworks, eager_hint
+from service.bench.photographs import CROWD, HEIGHT, WIDTH, crowd_photograph
+from service.bench.report import print_table
 from service.bundles import LoadedModel
 from service.jobs import STAGES, ImageJob, PoseOptions
-from service.overlay import encode_image
 from service.pipeline import Pipeline
 
-WIDTH, HEIGHT = 1280, 720
-CROWD = (1, 5)
 WARM_UP = 3
-
-
-class EagerNetworks(Protocol):
-    """The same two networks as a script would run them: eager torch, float32."""
-
-    def detect(self, images: ImageArray) -> FloatArray:
-        """(N, H, W, 3) uint8 RGB letterboxed images -> (N, M, 5) boxes and scores."""
-        ...
-
-    def estimate(self, crops: ImageArray) -> FloatArray:
-        """(N, H, W, 3) uint8 RGB crops -> (N, K, h, w) heatmaps."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -67,27 +49,11 @@ async def run_benchmark(pipeline: Pipeline, rounds: int, eager: EagerNetworks | 
     return [await _measure(pipeline, people, rounds, eager) for people in CROWD]
 
 
-def print_table(pipeline: Pipeline, times: list[StageTimes], rounds: int) -> None:
+def print_stages(pipeline: Pipeline, times: list[StageTimes], rounds: int) -> None:
     """Print what was measured."""
-    Console(file=sys.stdout).print(_table(pipeline, times, rounds))
+    print_table(_table(pipeline, times, rounds))
     if not times[0].eager:
-        sys.stdout.write("For eager torch side by side: pip install 'fasterpose[train]' (in a clone: make benchmark)\n")
-
-
-def crowd_photograph(people: int) -> bytes:
-    """A 1280x720 JPEG with `people` portraits side by side, made of the packaged sample photographs."""
-    samples = Path(str(resources.files("service"))) / "static" / "samples"
-    portraits = [decode_image((samples / name).read_bytes()) for name in ("astronaut.jpg", "grace_hopper.jpg")]
-    canvas = np.full((HEIGHT, WIDTH, 3), 200, dtype=np.uint8)
-    width = WIDTH // people
-    for place in range(people):
-        portrait = portraits[place % len(portraits)]
-        scale = min(width / portrait.shape[1], HEIGHT / portrait.shape[0])
-        resized = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        top = HEIGHT - resized.shape[0]
-        left = place * width + (width - resized.shape[1]) // 2
-        canvas[top:, left : left + resized.shape[1]] = resized
-    return encode_image(canvas, "image/jpeg")
+        sys.stdout.write(eager_hint("benchmark"))
 
 
 async def _measure(pipeline: Pipeline, people: int, rounds: int, eager: EagerNetworks | None) -> StageTimes:
