@@ -169,7 +169,8 @@ def halve_activation_range(graph: onnx.ModelProto) -> None:
         tensor.CopyFrom(numpy_helper.from_array(2 * scale, tensor.name))
     for tensor in _inputs_of_quantisers(graph, 2):
         zero_point = numpy_helper.to_array(tensor)
-        tensor.CopyFrom(numpy_helper.from_array(zero_point // 2, tensor.name))
+        halved = np.round(zero_point / 2).astype(zero_point.dtype)
+        tensor.CopyFrom(numpy_helper.from_array(halved, tensor.name))
 
 
 def quantize(

@@ -8,13 +8,16 @@ from rich.console import Console
 from rich.table import Table
 
 from model.contract.crop import Size
-from model.contract.spec import load_detector_spec
+from model.contract.letterbox import Letterbox
+from model.contract.spec import DetectorSpec, load_detector_spec
 from model.detector.boxes import BoxDataError, read_person_boxes
 from model.detector.evaluate import measure_graphs
 from model.detector.export import DetectorExport, export_detector
 from model.detector.network import WeightsError
 from model.notes import parse_notes
 from model.precisions import noise, open_precisions, record_accuracy, time_side_by_side
+
+PHOTOGRAPH = (1280, 720)
 
 ERRORS = (BoxDataError, WeightsError)
 """What a user can act on; the caller of `app` prints it as one line."""
@@ -62,16 +65,17 @@ def evaluate_command(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
     write: Annotated[bool, typer.Option("--write", help="Record the figures in the bundle's spec.")] = False,
 ) -> None:
-    """Measure each precision that this CPU computes in on the validation boxes, and its time on one image."""
+    """Measure each precision that this CPU computes in on the validation boxes, and its time, best and median."""
     spec = load_detector_spec(bundle)
     graphs = open_precisions(bundle, threads)
     accuracy = measure_graphs(graphs, read_person_boxes(data, "val"), spec)
-    times = time_side_by_side(graphs, noise(1, spec.input_size))
-    table = Table("precision", "AP", "AP50", "recall@0.3", f"best ms, {threads} thread(s)", "median ms")
+    sizes = timed_sizes(spec)
+    times = [time_side_by_side(graphs, noise(1, size)) for size in sizes]
+    columns = [f"ms, {width}x{height}" for width, height in sizes]
+    table = Table("precision", "AP", "AP50", "recall@0.3", *columns, title=f"{threads} thread(s)")
     for precision, figures in accuracy.items():
-        took = times[precision]
-        shown = [f"{value:.4f}" for value in figures.values()]
-        table.add_row(precision, *shown, f"{took.best:.1f}", f"{took.median:.1f}")
+        took = [f"{of_size[precision].best:.1f} / {of_size[precision].median:.1f}" for of_size in times]
+        table.add_row(precision, *(f"{value:.4f}" for value in figures.values()), *took)
     Console().print(table)
     if write:
         record_accuracy(bundle, spec, accuracy)
@@ -100,6 +104,12 @@ def export_command(
         console.print(f"{precision}: {figures}")
     if int8 and not report.int8_kept:
         console.print("int8 loses too much here: the bundle holds the fp32 graph alone")
+
+
+def timed_sizes(spec: DetectorSpec) -> list[Size]:
+    """(width, height) of the detector's largest input, and of that of a 720p photograph where it differs."""
+    of_photograph = Letterbox.within(PHOTOGRAPH, spec.input_size, spec.stride).input_size
+    return list(dict.fromkeys([spec.input_size, of_photograph]))
 
 
 def parse_size(text: str) -> Size:

@@ -14,7 +14,8 @@ from model.contract.spec import DetectorSpec, Provenance, write_spec
 from model.detector.boxes import BoxImage, read_person_boxes
 from model.detector.evaluate import measure_graphs, read_image
 from model.detector.network import ServedDetector, allow_any_batch, build_person_network, write_weights
-from model.graph import quantize, trace, write_graph
+from model.detector.scores import score_shifts, shift_scores
+from model.graph import open_graph, quantize, trace, write_graph
 from model.precisions import GRAPH, INT8_GRAPH, Accuracy, open_precisions
 from model.program import HALVES, PROGRAM, in_half_precision, write_program
 
@@ -98,7 +99,7 @@ def export_detector(folder: Path, export: DetectorExport) -> ExportReport:
     parity = write_graph(detector, examples, folder / GRAPH, OUTPUT, open_sides=True)
     (folder / INT8_GRAPH).unlink(missing_ok=True)
     if export.int8:
-        _write_int8(detector, examples, calibration_images(photographs, export.input_size), folder / INT8_GRAPH)
+        _write_int8(folder, detector, examples, calibration_images(photographs, export.input_size))
     draft = detector_spec(folder.name, export)
     accuracy = measure_graphs(open_precisions(folder), read_person_boxes(export.data, "val"), draft)
     halves = _export_program(detector, examples, folder, export, draft)
@@ -138,11 +139,13 @@ def detector_spec(name: str, export: DetectorExport) -> DetectorSpec:
     return DetectorSpec(provenance, export.input_size, needs_nms=True, stride=STRIDE)
 
 
-def _write_int8(detector: ServedDetector, examples: ImageArray, images: list[ImageArray], path: Path) -> None:
+def _write_int8(folder: Path, detector: ServedDetector, examples: ImageArray, images: list[ImageArray]) -> None:
+    path = folder / INT8_GRAPH
     with tempfile.TemporaryDirectory() as work:
         plain = Path(work) / GRAPH
         trace(detector, examples, plain, OUTPUT, open_sides=True)
         quantize(plain, images, path, FLOAT_NODES, half_range="activations")
+    shift_scores(path, score_shifts(open_graph(folder / GRAPH), open_graph(path), images))
 
 
 def _drop_poor_int8(folder: Path, accuracy: Accuracy) -> Accuracy:

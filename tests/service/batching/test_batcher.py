@@ -232,6 +232,7 @@ async def test_idle_runtimes_share_a_crowd(make: Make) -> None:
     crowd = asyncio.create_task(batcher.run(items(*range(8))))
     for runtime in runtimes:
         await runtime.gate.reached()  # both have work, though one could have taken a whole batch
+    for runtime in runtimes:
         runtime.gate.go.set()
     assert (await crowd).values[:, 0].tolist() == [2 * i for i in range(8)]
     assert sum(sum(runtime.batches) for runtime in runtimes) == 8
