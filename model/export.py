@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from model.build import build_loss, build_network
+from model.build import PoseNetwork, build_loss, build_network
 from model.checkpoint import Progress, load_checkpoint
 from model.config import Recipe
 from model.contract.arrays import ImageArray
@@ -21,7 +21,6 @@ from model.data.dataset import DataError, Sample, read_image
 from model.data.sources import read_training_samples
 from model.engine import ServedNetwork
 from model.graph import Graph, as_stored, cpu_has_bf16, open_graph, quantize, trace, write_graph
-from model.networks.fasterpose import FasterPose
 from model.train import LAST, WEIGHTS
 from model.validation import Validation, draft_spec, read_validations
 
@@ -79,7 +78,7 @@ def export_run(run: Path, data: Path, out: Path, identity: Identity, console: Co
     return spec
 
 
-def load_network(weights: Path, recipe: Recipe) -> FasterPose:
+def load_network(weights: Path, recipe: Recipe) -> PoseNetwork:
     """The recipe's network with a run's weights.
 
     Raises:
@@ -143,7 +142,7 @@ def _provenance(
         "commit": _commit(),
     }
     return Provenance(
-        identity.name, identity.version, f"fasterpose-{recipe.network.trunk}", identity.licence, training, accuracy
+        identity.name, identity.version, recipe.network.architecture, identity.licence, training, accuracy
     )
 
 

@@ -47,7 +47,7 @@ def read_validations(root: Path, recipe: Recipe, image_budget: int = 2**31) -> l
 def draft_spec(recipe: Recipe) -> PoseSpec:
     """The spec of a recipe's network before anything was measured; `export` completes its provenance."""
     return PoseSpec(
-        provenance=Provenance(recipe.name, "", f"fasterpose-{recipe.network.trunk}", "", {}, {}),
+        provenance=Provenance(recipe.name, "", recipe.network.architecture, "", {}, {}),
         skeleton=COCO_17,
         codec=recipe.codec.build(),
         box_padding=recipe.codec.box_padding,
