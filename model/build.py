@@ -40,6 +40,7 @@ from model.networks.hrnet import HRNet
 from model.networks.lite_hrnet import LiteHRNet
 from model.networks.lpn import Lpn
 from model.networks.simple_baseline import SimpleBaseline
+from model.weight_names import to_torchvision
 
 PoseNetwork = FasterPose | SimpleBaseline | Lpn | LiteHRNet | HRNet | EfficientPose | GRmi
 """(B, 3, H, W) normalised RGB -> (B, N, H / heatmap_stride, W / heatmap_stride) logits."""
@@ -124,7 +125,7 @@ def build_optimiser(recipe: OptimiserRecipe, network: nn.Module) -> Optimizer:
 
 
 def load_initial_weights(network: nn.Module, path: Path) -> str:
-    """Fill a network with weights from a safetensors file: a whole network's, or a trunk's in torchvision's names.
+    """Fill a network with weights from a safetensors file: a whole network's, or a trunk's (`to_torchvision`).
 
     Entries stored in half precision are widened. What the file lacks keeps its fresh weights.
 
@@ -134,7 +135,7 @@ def load_initial_weights(network: nn.Module, path: Path) -> str:
     Raises:
         RecipeError: the file cannot be read, no tensor fits, or one has another shape.
     """
-    weights = {_unfolded_name(name): _widen(tensor) for name, tensor in _read(path).items()}
+    weights = to_torchvision({name: _widen(tensor) for name, tensor in _read(path).items()})
     is_network = any(name.startswith("trunk.") for name in weights)
     target = network if is_network else dict(network.named_children()).get("trunk", network)
     own = target.state_dict()
@@ -158,10 +159,3 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _widen(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _unfolded_name(name: str) -> str:
-    """A shortcut whose batch norm was folded in: its weight is the convolution's, its bias the batch norm's."""
-    return name.replace("downsample.folded.weight", "downsample.0.weight").replace(
-        "downsample.folded.bias", "downsample.1.bias"
-    )
