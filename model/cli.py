@@ -1,4 +1,4 @@
-"""`fasterpose train`, `evaluate` and `export`; `service.cli` hands them over when they are called."""
+"""`fasterpose train`, `evaluate`, `export` and `cost`; `service.cli` hands them over when they are called."""
 
 import json
 import sys
@@ -12,12 +12,14 @@ from model.checkpoint import CheckpointError
 from model.config import RecipeError, read_recipe
 from model.contract.coco import AnnotationError, write_results
 from model.contract.spec import BundleError
+from model.cost_report import count_published, report
 from model.data.dataset import DataError
 from model.detector.cli import ERRORS as DETECTOR_ERRORS
 from model.detector.cli import app as detector_app
 from model.engine import DeviceError, DivergedError
 from model.export import Identity, export_run
 from model.graph import ParityError
+from model.latency import measure_latency
 from model.measure import Measurement, measure_model
 from model.notes import parse_notes
 from model.train import TrainingOptions, train
@@ -106,6 +108,22 @@ def export_command(
 ) -> None:
     """Write a trained network as a bundle: ONNX, int8 ONNX, accuracy on the recipe's validation files, spec."""
     export_run(run, data, out, Identity(name, version, licence, parse_notes(note)), Console())
+
+
+@app.command("cost")
+def cost_command(
+    only: Annotated[str, typer.Option(help="Part of a network's name.", show_default="all networks")] = "",
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Time one crop too: OpenVINO on this CPU, eager torch on a GPU.")
+    ] = False,
+) -> None:
+    """Print what networks cost: published, counted as published, in multiply-adds, and where the figures disagree."""
+    rows = count_published(only)
+    if not rows:
+        raise typer.BadParameter(
+            f"no network's name contains {only!r}; `fasterpose cost` prints them", param_hint="--only"
+        )
+    typer.echo(report(rows, [measure_latency(row.published) for row in rows] if latency else None))
 
 
 def find_recipe(name: str) -> Path:

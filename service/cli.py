@@ -208,6 +208,7 @@ for name, text in (
     ("train", "Train a pose network by a recipe."),
     ("evaluate", "Measure a pose network's AP on a COCO annotation file."),
     ("export", "Write a trained network as a bundle."),
+    ("cost", "Print what the networks cost, beside what the papers print."),
     ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(
