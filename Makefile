@@ -4,9 +4,11 @@
 PYTHON ?= $(firstword $(shell for name in python3.11 python3 python; do $$name -c "" 2>/dev/null && echo $$name; done) python3.11)
 SERVER := .venv
 TRAIN := .venv-train
-CODE := model service tests
+CODE := model protos service tests
 
-# The tests of training, and those that compare training with serving, need torch; all others must run without it.
+# Those under load take their time and want the machine for themselves. The tests of training, and those that compare
+# training with serving, need torch; all others must run without it.
+LOAD_TESTS := tests/load
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -14,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train lint format types benchmark size lock train-env clean
+.PHONY: help serve test test-server test-train test-load lint format types benchmark size protos lock train-env clean
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -26,11 +28,14 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
 	@$(TRAIN)/bin/python -m pytest $(TORCH_TESTS)
+
+test-load: $(SERVER)/.dev  ## Probe a running server under load: bursts, hang-ups, a crowd, SIGTERM; about a minute
+	@$(SERVER)/bin/python -m pytest -q $(LOAD_TESTS)
 
 train-env: $(TRAIN)/.train  ## Install what training needs, about 7 GB
 
@@ -50,6 +55,9 @@ benchmark: $(TRAIN)/.train  ## Time the stages of a request, and the same networ
 
 size: $(SERVER)/.dev  ## Print what the server's packages take on disk
 	@$(SERVER)/bin/python -m pytest -q -s tests/test_packaging.py -k megabytes
+
+protos: $(SERVER)/.dev  ## Write the gRPC stubs in service/pb anew, after a change in protos/
+	$(SERVER)/bin/python protos/generate.py
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
 	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev,types]'

@@ -1,5 +1,6 @@
 """Model bundles opened: a spec and a compiled graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -20,13 +21,21 @@ class LoadedModel(Generic[Spec]):
 
     Attributes:
         spec: the bundle's facts.
-        runtime: its compiled graph.
+        runtimes: its compiled graph, once for each device and stream; all have the same precision. They compute
+            independently of each other, each called from one thread at a time.
         sha256: hash of the graph file that runs, in hex.
+        reopen: index of a runtime whose thread died -> another one on the same device.
     """
 
     spec: Spec
-    runtime: Runtime
+    runtimes: tuple[Runtime, ...]
     sha256: str
+    reopen: Callable[[int], Runtime]
+
+    @property
+    def runtime(self) -> Runtime:
+        """The first runtime; it speaks for the others where only name, precision or input size are asked for."""
+        return self.runtimes[0]
 
 
 def load_pose_model(settings: ServiceSettings) -> LoadedModel[PoseSpec]:
@@ -37,10 +46,7 @@ def load_pose_model(settings: ServiceSettings) -> LoadedModel[PoseSpec]:
         RuntimeUnavailableError: the machine cannot run it as asked.
     """
     folder = find_bundle(settings.model)
-    spec = load_pose_spec(folder)
-    runtime, sha256 = _compile(folder, spec.provenance, settings)
-    _check_input(folder, runtime, spec.input_size)
-    return LoadedModel(spec, runtime, sha256)
+    return _load(folder, load_pose_spec(folder), settings)
 
 
 def load_detector_model(settings: ServiceSettings) -> LoadedModel[DetectorSpec]:
@@ -51,18 +57,22 @@ def load_detector_model(settings: ServiceSettings) -> LoadedModel[DetectorSpec]:
         RuntimeUnavailableError: the machine cannot run it as asked.
     """
     folder = find_bundle(settings.detector)
-    spec = load_detector_spec(folder)
-    runtime, sha256 = _compile(folder, spec.provenance, settings)
-    _check_input(folder, runtime, spec.input_size)
-    return LoadedModel(spec, runtime, sha256)
+    return _load(folder, load_detector_spec(folder), settings)
 
 
-def _compile(folder: Path, provenance: Provenance, settings: ServiceSettings) -> tuple[Runtime, str]:
+def _load(folder: Path, spec: Spec, settings: ServiceSettings) -> LoadedModel[Spec]:
+    provenance = spec.provenance
     precision = _precision(folder, provenance, settings.precision, settings.device)
     graph = graph_file(folder, precision)
     if graph.name not in provenance.files:
         raise BundleError(f"the spec of bundle {folder.name} has no hash of {graph.name}; export the bundle again")
-    return OpenVinoRuntime(graph, precision, settings.device, settings.threads), provenance.files[graph.name]
+
+    def open_runtime(index: int) -> Runtime:  # noqa: ARG001 - one device and one stream so far
+        return OpenVinoRuntime(graph, precision, settings.device, settings.threads)
+
+    model = LoadedModel(spec, (open_runtime(0),), provenance.files[graph.name], open_runtime)
+    _check_input(folder, model.runtime, spec.input_size)
+    return model
 
 
 def _precision(folder: Path, provenance: Provenance, choice: PrecisionChoice, device: str) -> Precision:

@@ -33,7 +33,8 @@ app = typer.Typer(
 def setting(name: str) -> OptionInfo:
     """A flag for a setting; its help and its default come from the setting itself."""
     field = ServiceSettings.model_fields[name]
-    text = f"{field.description}  [default: {field.default}]"  # the flag's own default is None: not given
+    default = "none" if field.default is None else field.default
+    text = f"{field.description}  [default: {default}]"  # the flag's own default is None: not given
     return cast(OptionInfo, typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=False))
 
 
@@ -55,6 +56,7 @@ def serve(
     config: Config = None,
     host: Annotated[str | None, setting("host")] = None,
     http_port: Annotated[int | None, setting("http_port")] = None,
+    grpc_port: Annotated[int | None, setting("grpc_port")] = None,
     model: Model = None,
     detector: DetectorName = None,
     runtime: RuntimeName = None,
@@ -63,12 +65,22 @@ def serve(
     threads: ThreadCount = None,
     log_format: Annotated[str | None, setting("log_format")] = None,
     max_body_bytes: Annotated[int | None, setting("max_body_bytes")] = None,
+    grpc_max_message_bytes: Annotated[int | None, setting("grpc_max_message_bytes")] = None,
+    grpc_stream_window: Annotated[int | None, setting("grpc_stream_window")] = None,
     max_pixels: Annotated[int | None, setting("max_pixels")] = None,
     max_images: Annotated[int | None, setting("max_images")] = None,
     max_boxes: Annotated[int | None, setting("max_boxes")] = None,
     max_in_flight: Annotated[int | None, setting("max_in_flight")] = None,
+    max_in_flight_bytes: Annotated[int | None, setting("max_in_flight_bytes")] = None,
+    max_queue_items: Annotated[int | None, setting("max_queue_items")] = None,
+    max_queue_bytes: Annotated[int | None, setting("max_queue_bytes")] = None,
+    detector_batch: Annotated[int | None, setting("detector_batch")] = None,
+    pose_batch: Annotated[int | None, setting("pose_batch")] = None,
     timeout_ms: Annotated[int | None, setting("timeout_ms")] = None,
     drain_s: Annotated[int | None, setting("drain_s")] = None,
+    tls_cert: Annotated[Path | None, setting("tls_cert")] = None,
+    tls_key: Annotated[Path | None, setting("tls_key")] = None,
+    tls_client_ca: Annotated[Path | None, setting("tls_client_ca")] = None,
 ) -> None:
     """Start the server. A flag wins over FASTERPOSE_<NAME>, that over --config, that over the default."""
     from service.serve import serve as run_server  # noqa: PLC0415 - `--help` must not wait for the runtime
@@ -77,6 +89,7 @@ def serve(
         config,
         host=host,
         http_port=http_port,
+        grpc_port=grpc_port,
         model=model,
         detector=detector,
         runtime=runtime,
@@ -85,12 +98,22 @@ def serve(
         threads=threads,
         log_format=log_format,
         max_body_bytes=max_body_bytes,
+        grpc_max_message_bytes=grpc_max_message_bytes,
+        grpc_stream_window=grpc_stream_window,
         max_pixels=max_pixels,
         max_images=max_images,
         max_boxes=max_boxes,
         max_in_flight=max_in_flight,
+        max_in_flight_bytes=max_in_flight_bytes,
+        max_queue_items=max_queue_items,
+        max_queue_bytes=max_queue_bytes,
+        detector_batch=detector_batch,
+        pose_batch=pose_batch,
         timeout_ms=timeout_ms,
         drain_s=drain_s,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
     )
     raise typer.Exit(run_server(settings))
 

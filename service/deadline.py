@@ -7,6 +7,18 @@ from contextlib import asynccontextmanager
 from service.errors import DeadlineExceededError
 
 
+def least_timeout_ms(asked_ms: int | None, default_ms: int, remaining_s: float | None) -> int:
+    """The time that a request gets, ms.
+
+    Args:
+        asked_ms: the request's own option, if given.
+        default_ms: the server's setting.
+        remaining_s: what the transport says is left until the client gives up, s; None: it will wait.
+    """
+    allowed_ms = default_ms if asked_ms is None else asked_ms
+    return allowed_ms if remaining_s is None else min(allowed_ms, int(remaining_s * 1000))
+
+
 @asynccontextmanager
 async def deadline(arrival: float, timeout_ms: int) -> AsyncGenerator[None]:
     """Give up what runs inside at `arrival + timeout_ms`; jobs that no thread has started are dropped.

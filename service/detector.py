@@ -4,15 +4,22 @@ from model.contract.arrays import FloatArray, ImageArray
 from model.contract.detections import ScoredBox, read_people
 from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec
+from service.batching.batcher import Batcher, Computed
+from service.batching.limit import BatchLimit
+from service.batching.line import DEFAULT_BOUNDS, LineBounds
 from service.bundles import LoadedModel
 
 
 class Detector:
-    """Finds people in one image at a time."""
+    """Finds people; images of all requests share its batches."""
 
-    def __init__(self, model: LoadedModel[DetectorSpec]) -> None:
+    def __init__(
+        self, model: LoadedModel[DetectorSpec], limit: BatchLimit, bounds: LineBounds = DEFAULT_BOUNDS
+    ) -> None:
         self.model = model
         self.spec = model.spec
+        self.limit = limit
+        self.batcher = Batcher(model.spec.provenance.name, model.runtimes, model.reopen, limit.size, bounds)
 
     def letterbox(self, image: ImageArray) -> tuple[Letterbox, ImageArray]:
         """The image fitted into the network's input, and the map back."""
@@ -20,9 +27,9 @@ class Detector:
         letterbox = Letterbox((width, height), self.spec.input_size)
         return letterbox, letterbox.fit_image(image)
 
-    def infer(self, fitted: ImageArray) -> FloatArray:
-        """(H, W, 3) uint8 letterboxed image -> (M, 5) float32 rows x1, y1, x2, y2, score, letterbox pixels."""
-        return self.model.runtime.infer(fitted[None])[0]
+    async def infer(self, fitted: ImageArray) -> Computed:
+        """(H, W, 3) uint8 letterboxed image -> (1, M, 5) float32 rows x1, y1, x2, y2, score, letterbox pixels."""
+        return await self.batcher.run(fitted[None])
 
     def people(self, rows: FloatArray, letterbox: Letterbox, threshold: float, most: int) -> list[ScoredBox]:
         """The network's (M, 5) rows -> people, highest score first; see `model.contract.detections.read_people`."""

@@ -8,12 +8,14 @@ ServiceError
 ├── TooLargeError          413  more bytes, pixels, images or boxes than configured
 ├── UnsupportedMediaError  415  not an image type, or not a body form, that is served
 ├── InvalidOptionError     422  a wrong option or box, named with its location
-├── OverloadedError        429  too many requests in flight
+├── OverloadedError        429  too many requests in flight, or too much waits
+├── ClientGoneError        499  the client hung up; nobody reads the answer
 ├── InternalError          500  a fault of ours; the log has it under the request id
 ├── UnavailableError       503  loading or draining
 └── DeadlineExceededError  504
 """
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
@@ -99,14 +101,31 @@ class InvalidOptionError(ServiceError):
 
 
 class OverloadedError(ServiceError):
-    """Too many requests in flight."""
+    """Too many requests in flight, or too much waits for a model.
+
+    Attributes:
+        retry_after: when to come again, seconds.
+    """
 
     status, grpc_code, slug, title = 429, "RESOURCE_EXHAUSTED", "overloaded", "Too many requests in flight"
 
+    def __init__(self, detail: str, retry_after: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after = max(1, math.ceil(retry_after))
+
     @property
     def headers(self) -> Mapping[str, str]:
-        """When to come again, in seconds."""
-        return {"Retry-After": "1"}
+        """When to come again, in whole seconds."""
+        return {"Retry-After": str(self.retry_after)}
+
+
+class ClientGoneError(ServiceError):
+    """The client hung up before its answer; 499 as nginx logs it. Nobody reads this, but logs and metrics count it."""
+
+    status, grpc_code, slug, title = 499, "CANCELLED", "client-gone", "The client is gone"
+
+    def __init__(self) -> None:
+        super().__init__("The client closed the connection before the answer.")
 
 
 class InternalError(ServiceError):

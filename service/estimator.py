@@ -1,25 +1,32 @@
-"""The pose estimator: boxes of people -> crops -> network -> heatmaps."""
+"""The pose estimator: boxes of people -> crops -> network -> heatmaps -> poses."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from model.contract.arrays import FloatArray, ImageArray
+from model.contract.coco import PersonPose
 from model.contract.crop import Box, CropTransform
-from model.contract.poses import average_with_mirrored
+from model.contract.detections import ScoredBox
+from model.contract.poses import average_with_mirrored, poses_from_heatmaps
 from model.contract.spec import PoseSpec
+from service.batching.batcher import Batcher, Computed
+from service.batching.limit import BatchLimit
+from service.batching.line import DEFAULT_BOUNDS, LineBounds
 from service.bundles import LoadedModel
-
-LARGEST_BATCH = 16
-"""Crops in one call of the network: a crowd must not take all memory at once."""
+from service.jobs import PoseOptions
 
 
 class Estimator:
-    """Estimates the heatmaps of all people of an image together."""
+    """Estimates poses; people of all images and requests share its batches."""
 
-    def __init__(self, model: LoadedModel[PoseSpec]) -> None:
+    def __init__(self, model: LoadedModel[PoseSpec], limit: BatchLimit, bounds: LineBounds = DEFAULT_BOUNDS) -> None:
         self.model = model
         self.spec = model.spec
+        self.limit = limit
+        self.batcher = Batcher(model.spec.provenance.name, model.runtimes, model.reopen, limit.size, bounds)
 
-    def crop(self, image: ImageArray, boxes: list[Box]) -> tuple[list[CropTransform], ImageArray]:
+    def crop(self, image: ImageArray, boxes: Sequence[Box]) -> tuple[list[CropTransform], ImageArray]:
         """One crop a person.
 
         Args:
@@ -36,20 +43,27 @@ class Estimator:
             crop[:] = transform.crop_image(image)
         return transforms, crops
 
-    def heatmaps(self, crops: ImageArray, flip_test: bool) -> FloatArray:
-        """(N, height, width, 3) uint8 crops -> (N, K, h, w) float32 heatmaps.
+    def with_mirrored(self, crops: ImageArray) -> ImageArray:
+        """(N, height, width, 3) crops -> (2N, height, width, 3): themselves, then their mirror images."""
+        return np.concatenate([crops, crops[:, :, ::-1]])
 
-        Args:
-            crops: N crops, at least one.
-            flip_test: average each crop's heatmaps with those of its mirror image.
-        """
-        if not flip_test:
-            return self._infer(crops)
-        both = self._infer(np.concatenate([crops, crops[:, :, ::-1]]))
-        straight, mirrored = both[: len(crops)], both[len(crops) :]
-        order = self.spec.skeleton.mirror_order
-        return average_with_mirrored(straight, mirrored, order, shift=self.spec.flip_shift)
+    async def infer(self, crops: ImageArray) -> Computed:
+        """(N, height, width, 3) uint8 crops, at least one -> (N, K, h, w) float32 heatmaps."""
+        return await self.batcher.run(crops)
 
-    def _infer(self, crops: ImageArray) -> FloatArray:
-        chunks = [crops[start : start + LARGEST_BATCH] for start in range(0, len(crops), LARGEST_BATCH)]
-        return np.concatenate([self.model.runtime.infer(chunk) for chunk in chunks])
+    def average(self, heatmaps: FloatArray) -> FloatArray:
+        """(2N, K, h, w) heatmaps of crops `with_mirrored` -> (N, K, h, w) averages."""
+        straight, mirrored = np.split(heatmaps, 2)
+        return average_with_mirrored(straight, mirrored, self.spec.skeleton.mirror_order, shift=self.spec.flip_shift)
+
+    def poses(
+        self,
+        heatmaps: FloatArray,
+        transforms: Sequence[CropTransform],
+        people: Sequence[ScoredBox],
+        options: PoseOptions,
+    ) -> list[PersonPose]:
+        """What the network made of the crops -> one pose a person, image pixels, in the order of `people`."""
+        boxes, scores = [box for box, _ in people], [score for _, score in people]
+        averaged = self.average(heatmaps) if options.flip_test else heatmaps
+        return poses_from_heatmaps(self.spec.codec, averaged, transforms, boxes, scores, options.keypoint_threshold)

@@ -7,11 +7,13 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from service.accept import ImageType, wanted_image
-from service.bodies import PoseCall, read_call
+from service.bodies import read_call
+from service.calls import PoseCall, answer_call
 from service.deadline import deadline
-from service.errors import InvalidOptionError, ServiceError
+from service.errors import InvalidOptionError
 from service.formats import Outcome, coco_results, cvat, native
-from service.jobs import ImageJob, ImageResult, PoseOptions
+from service.hang_up import cancelled_by_hang_up
+from service.jobs import ImageResult
 from service.overlay import draw_people, encode_image
 from service.pipeline import Pipeline
 from service.schemas import PoseResponse
@@ -30,10 +32,12 @@ async def pose(request: Request) -> Response:
     """
     service: Service = request.app.state.service
     with service.admitted() as pipeline:
-        call = await read_call(request, service.settings)
+        async with deadline(request.state.arrival, service.settings.timeout_ms):  # its own stands in what is read here
+            call = await read_call(request, service.settings)
         image_type = _image_type(request, call)
-        async with deadline(request.state.arrival, call.options.timeout_ms or service.settings.timeout_ms):
-            outcomes = await _answer(pipeline, call, keep_pixels=image_type is not None)
+        timeout_ms = call.options.timeout_ms or service.settings.timeout_ms
+        async with cancelled_by_hang_up(request.receive), deadline(request.state.arrival, timeout_ms):
+            outcomes = await answer_call(pipeline, call, keep_pixels=image_type is not None)
             for outcome in outcomes:
                 if isinstance(outcome, ImageResult):
                     service.metrics.count_image(outcome)
@@ -41,21 +45,6 @@ async def pose(request: Request) -> Response:
             response = await _respond(request, pipeline, call, outcomes, image_type)
             service.metrics.observe_encoding(time.perf_counter() - start)
             return response
-
-
-async def _answer(pipeline: Pipeline, call: PoseCall, keep_pixels: bool) -> list[Outcome]:
-    """One outcome an image. The only image's error is the request's; one of several fails alone."""
-    options = call.options.for_pipeline()
-    if len(call.images) == 1:
-        return [await pipeline.run(call.images[0], options, keep_pixels)]
-    return await asyncio.gather(*(_outcome(pipeline, image, options) for image in call.images))
-
-
-async def _outcome(pipeline: Pipeline, image: ImageJob, options: PoseOptions) -> Outcome:
-    try:
-        return await pipeline.run(image, options)
-    except ServiceError as error:
-        return image.image_id, error
 
 
 def _image_type(request: Request, call: PoseCall) -> ImageType | None:

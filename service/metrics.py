@@ -1,12 +1,19 @@
 """Prometheus metrics, API.md's names, in a registry of their own for each application."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from model.contract.spec import DetectorSpec, PoseSpec
+from service.batching.batcher import Batcher
 from service.bundles import LoadedModel
+from service.gpu import gpu_collector
 from service.jobs import ImageResult
+from service.pipeline import Pipeline
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 PEOPLE = (0, 1, 2, 3, 5, 8, 13, 20, 50, 100)
 
 
@@ -40,6 +47,31 @@ class Metrics:
         self._rejected = Counter(
             "fasterpose_rejected", "Requests turned away, by reason.", ["reason"], registry=self.registry
         )
+        self._batch_size = Histogram(
+            "fasterpose_batch_size", "Items of a batch.", ["model"], buckets=BATCHES, registry=self.registry
+        )
+        self._queue_wait = Histogram(
+            "fasterpose_queue_wait_seconds",
+            "From a caller's joining a model's line until the first of its items is taken up.",
+            ["model"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._queue_depth = Gauge(
+            "fasterpose_queue_depth",
+            "Items that wait: images for the detector, people for the pose network, images for room to be decoded.",
+            ["model"],
+            registry=self.registry,
+        )
+        self._dropped = Counter(
+            "fasterpose_dropped_items",
+            "Items that were not computed, because their caller gave up: deadline, hang-up, cancellation.",
+            ["model"],
+            registry=self.registry,
+        )
+        self._restarts = Counter(
+            "fasterpose_model_restarts", "Model threads that died and compute again.", ["model"], registry=self.registry
+        )
         self._model_info = Gauge(
             "fasterpose_model_info",
             "A loaded network; the value is 1.",
@@ -66,12 +98,55 @@ class Metrics:
         """One response was written."""
         self._stage_seconds.labels("encode").observe(seconds)
 
-    def show_model(self, model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec]) -> None:
-        """A network was loaded."""
+    def watch(self, pipeline: Pipeline) -> None:
+        """Show a loaded pipeline: its networks, and what they do from now on."""
+        self._queue_depth.labels("decode").set_function(lambda: pipeline.room.waiting)
+        for part in (pipeline.detector, pipeline.estimator):
+            self._show_model(part.model)
+            part.batcher.meter = self._meter(part.batcher)
+        gpus = gpu_collector([runtime.device for runtime in pipeline.estimator.model.runtimes])
+        if gpus is not None:
+            self.registry.register(gpus)
+
+    def _show_model(self, model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec]) -> None:
         provenance, runtime = model.spec.provenance, model.runtime
         labels = (provenance.name, provenance.version, runtime.name, runtime.precision, model.sha256)
         self._model_info.labels(*labels).set(1)
 
+    def _meter(self, batcher: Batcher) -> "BatchMetrics":
+        name = batcher.name
+        self._queue_depth.labels(name).set_function(lambda: batcher.depth)
+        return BatchMetrics(
+            self._batch_size.labels(name),
+            self._queue_wait.labels(name),
+            self._dropped.labels(name),
+            self._restarts.labels(name),
+        )
+
     def exposition(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
+
+
+@dataclass(frozen=True)
+class BatchMetrics:
+    """One model's share of the metrics, told by its batcher."""
+
+    sizes: Histogram
+    waits: Histogram
+    drops: Counter
+    restarts: Counter
+
+    def batch(self, size: int, waits: Sequence[float]) -> None:
+        """A batch was taken up."""
+        self.sizes.observe(size)
+        for wait in waits:
+            self.waits.observe(wait)
+
+    def dropped(self, items: int) -> None:
+        """Items were not computed, because their caller gave up."""
+        self.drops.inc(items)
+
+    def restarted(self) -> None:
+        """A model thread computes again."""
+        self.restarts.inc()

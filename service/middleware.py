@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from http import HTTPStatus
 from typing import Any
 
@@ -11,10 +10,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import InternalError, TooLargeError
+from service.identity import request_id_from, trace_fields
 from service.problems import problem_response
 from service.state import Service
 
-LONGEST_REQUEST_ID = 128
 UNKNOWN_ROUTE = "unknown"
 
 logger = logging.getLogger("fasterpose.access")
@@ -33,18 +32,20 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         clock = asyncio.get_running_loop().time
-        arrival, request_id = clock(), _request_id(Headers(scope=scope).get("x-request-id"))
+        arrival, request_id = clock(), request_id_from(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {}).update(arrival=arrival, request_id=request_id)
         answer = _Answer(send, request_id)
+        body = _Body(scope, receive, self._service)
         with self._service.metrics.in_flight.track_inprogress():
             try:
-                await self._app(scope, _limited(scope, receive, self._service.settings.max_body_bytes), answer.send)
+                await self._app(scope, body.receive, answer.send)
             except Exception:
                 logger.exception("request failed", extra={"fields": {"request_id": request_id}})
                 if answer.started:
                     raise
                 await problem_response(Request(scope), InternalError())(scope, receive, answer.send)
             finally:
+                body.release()
                 self._record(scope, answer.status, clock() - arrival, request_id)
 
     def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
@@ -56,6 +57,7 @@ class RequestMiddleware:
             "status": status,
             "duration_ms": round(seconds * 1000, 1),
             "request_id": request_id,
+            **trace_fields(Headers(scope=scope).get("traceparent")),
         }
         logger.info("%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})
 
@@ -77,27 +79,36 @@ class _Answer:
         await self._send(message)
 
 
-def _request_id(given: str | None) -> str:
-    """The client's id if it is short and printable, so that no log line can be forged; else a new one."""
-    if given and len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable():
-        return given
-    return secrets.token_hex(8)
+class _Body:
+    """A request's body as it comes in: refused over the limits, by its declared length or else as it grows."""
 
+    def __init__(self, scope: Scope, receive: Receive, service: Service) -> None:
+        self._declared = Headers(scope=scope).get("content-length", "")
+        self._receive = receive
+        self._service = service
+        self._received = 0
 
-def _limited(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
-    """A `receive` that refuses a body over the limit: by its declared length, or else as it grows."""
-    declared = Headers(scope=scope).get("content-length", "")
-    too_large = TooLargeError(f"The body is larger than {max_bytes} bytes, the most this server takes.")
-    received = 0
+    async def receive(self) -> Message:
+        """The next message of the connection.
 
-    async def receive_limited() -> Message:
-        nonlocal received
-        if declared.isdigit() and int(declared) > max_bytes:
-            raise too_large
-        message: dict[str, Any] = dict(await receive())
-        received += len(message.get("body", b""))
-        if received > max_bytes:
-            raise too_large
+        Raises:
+            TooLargeError: the body is, or says it is, larger than one may be.
+            OverloadedError: all bodies together are larger than the server holds.
+        """
+        most = self._service.settings.max_body_bytes
+        if self._declared.isdigit() and int(self._declared) > most:
+            raise self._too_large(most)
+        message: dict[str, Any] = dict(await self._receive())
+        size = len(message.get("body", b""))
+        if self._received + size > most:
+            raise self._too_large(most)
+        self._service.receive_bytes(size)
+        self._received += size
         return message
 
-    return receive_limited
+    def release(self) -> None:
+        """The request is answered: its bytes count no more."""
+        self._service.release_bytes(self._received)
+
+    def _too_large(self, most: int) -> TooLargeError:
+        return TooLargeError(f"The body is larger than {most} bytes, the most this server takes.")

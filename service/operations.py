@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Request, Response
 
-from model.contract.spec import DetectorSpec, PoseSpec
-from service.bundles import LoadedModel
+from service.detector import Detector
 from service.errors import NotFoundError, UnavailableError
+from service.estimator import Estimator
 from service.pipeline import Pipeline
 from service.schemas import Health, InputSize, ModelList, ModelMetadata, ModelOut, Tensor
 from service.state import Service
@@ -14,9 +14,9 @@ router = APIRouter()
 
 @router.get("/v1/models", tags=["models"], summary="The loaded networks")
 async def list_models(request: Request) -> ModelList:
-    """The detector and the pose estimator: version, hash, precision, keypoints, licence, measured accuracy."""
+    """The detector and the pose estimator: version, hash, precision, batch, keypoints, licence, measured accuracy."""
     pipeline = _service(request).pipeline
-    return ModelList(models=[describe_detector(pipeline.detector.model), describe_pose(pipeline.estimator.model)])
+    return ModelList(models=[describe_detector(pipeline.detector), describe_pose(pipeline.estimator)])
 
 
 @router.get("/v1/models/{name}", tags=["models"], summary="One loaded network")
@@ -68,31 +68,33 @@ async def metrics(request: Request) -> Response:
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def describe_pose(model: LoadedModel[PoseSpec]) -> ModelOut:
+def describe_pose(estimator: Estimator) -> ModelOut:
     """A pose network's entry in the list of models."""
-    skeleton = model.spec.skeleton
-    entry = _describe(model)
+    skeleton = estimator.spec.skeleton
+    entry = _describe(estimator)
     return entry.model_copy(update={"keypoint_names": list(skeleton.keypoint_names), "skeleton": list(skeleton.edges)})
 
 
-def describe_detector(model: LoadedModel[DetectorSpec]) -> ModelOut:
+def describe_detector(detector: Detector) -> ModelOut:
     """A detector's entry in the list of models."""
-    return _describe(model)
+    return _describe(detector)
 
 
-def _describe(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec]) -> ModelOut:
-    provenance, runtime = model.spec.provenance, model.runtime
-    width, height = model.spec.input_size
+def _describe(part: Detector | Estimator) -> ModelOut:
+    provenance, runtime = part.spec.provenance, part.model.runtime
+    width, height = part.spec.input_size
     return ModelOut(
         name=provenance.name,
-        task="pose" if isinstance(model.spec, PoseSpec) else "detector",
+        task="pose" if isinstance(part, Estimator) else "detector",
         version=provenance.version,
         architecture=provenance.architecture,
-        sha256=model.sha256,
+        sha256=part.model.sha256,
         input_size=InputSize(width=width, height=height),
         runtime=runtime.name,
-        device=runtime.device,
+        device=", ".join(dict.fromkeys(runtime.device for runtime in part.model.runtimes)),
         precision=runtime.precision,
+        max_batch=part.limit.size,
+        batch_ms={size: round(1000 * seconds, 2) for size, seconds in part.limit.seconds.items()},
         keypoint_names=[],
         skeleton=[],
         licence=provenance.licence,

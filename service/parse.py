@@ -3,13 +3,15 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import cast
+from typing import TypeVar, cast
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from service.errors import InvalidBodyError, InvalidOptionError, ServiceError
 from service.schemas import ImageIn, JsonBody, Options, describe_location
+
+Checked = TypeVar("Checked", bound=BaseModel)
 
 
 def parse_query(items: list[tuple[str, str]]) -> dict[str, object]:
@@ -44,10 +46,7 @@ def check_options(values: Mapping[str, object]) -> Options:
     Raises:
         InvalidOptionError: an unknown or wrong one.
     """
-    try:
-        return Options.model_validate(dict(values))
-    except ValidationError as error:
-        raise _invalid(error) from error
+    return check_values(Options, dict(values))
 
 
 def check_json_body(body: bytes) -> JsonBody:
@@ -57,9 +56,21 @@ def check_json_body(body: bytes) -> JsonBody:
         InvalidBodyError: not JSON.
         InvalidOptionError: an unknown or wrong member.
     """
-    content = _read_json(body, "the body")
+    return check_values(JsonBody, _read_json(body, "the body"))
+
+
+def check_values(model: type[Checked], values: object) -> Checked:
+    """Plain values, checked.
+
+    Args:
+        model: what they must be.
+        values: dicts, lists, texts and numbers.
+
+    Raises:
+        InvalidOptionError: an unknown or wrong one.
+    """
     try:
-        return JsonBody.model_validate(content)
+        return model.model_validate(values)
     except ValidationError as error:
         raise _invalid(error) from error
 

@@ -1,41 +1,56 @@
 """The way of an image: decode, find people, crop, estimate, read the poses. Knows no transport."""
 
-import asyncio
 import os
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 
-import numpy as np
-
-from model.contract.arrays import FloatArray, ImageArray
+from model.contract.arrays import ImageArray
 from model.contract.coco import PersonPose, order_by_score
 from model.contract.crop import Box, CropTransform
 from model.contract.detections import ScoredBox
-from model.contract.image import ImageError, ImageLimits, decode_image
-from model.contract.poses import poses_from_heatmaps, without_repeats
+from model.contract.image import ImageError, ImageLimits, decode_image, read_header
+from model.contract.letterbox import Letterbox
+from model.contract.poses import without_repeats
 from service.detector import Detector
 from service.errors import InvalidOptionError, from_image_error
 from service.estimator import Estimator
 from service.jobs import ImageJob, ImageResult, PoseOptions
+from service.room import Room
 from service.threads import StageClock, Threads
 
-DECODED_AT_ONCE = 8
-"""Images held as pixels at one time, over all requests: it bounds the memory."""
+LEAST_AHEAD = 8
+"""Images that are decoded at one time at least, so that a model always finds the next one ready."""
+DECODED_BYTES = 512 * 2**20
+"""Pixels held at one time, over all requests."""
+
+
+class Opened(NamedTuple):
+    """A decoded image, and what the detector is to see of it, if it is to look."""
+
+    image: ImageArray
+    fitted: tuple[Letterbox, ImageArray] | None
 
 
 class Pipeline:
-    """Both networks, each on a thread of its own, and threads for the work on pixels."""
+    """Both networks, each batching over all requests, and threads for the work on pixels."""
 
     def __init__(self, detector: Detector, estimator: Estimator, limits: ImageLimits) -> None:
         self.detector = detector
         self.estimator = estimator
         self.limits = limits
-        self._detector_thread = Threads("detector", 1)
-        self._estimator_thread = Threads("estimator", 1)
         self._pixel_threads = Threads("pixels", os.cpu_count() or 1)
-        self._room = asyncio.Semaphore(DECODED_AT_ONCE)
+        ahead = 4 * detector.limit.size * len(detector.model.runtimes)
+        self.room = Room(max(LEAST_AHEAD, ahead), DECODED_BYTES)
+
+    @property
+    def alive(self) -> bool:
+        """Whether both networks can compute."""
+        return self.detector.batcher.alive and self.estimator.batcher.alive
 
     async def run(self, job: ImageJob, options: PoseOptions, keep_pixels: bool = False) -> ImageResult:
-        """Answer one image.
+        """Answer one image. Cancelling the call drops what no thread and no model has begun.
 
         Args:
             job: the image and its boxes, if given.
@@ -43,70 +58,88 @@ class Pipeline:
             keep_pixels: hand the decoded image back, to draw on.
 
         Raises:
-            ServiceError: the image cannot be decoded, or a box does not fit it.
+            ServiceError: the image cannot be decoded, a box does not fit it, or a model cannot compute it.
         """
         clock = StageClock()
-        arrival = time.perf_counter()
-        async with self._room:
-            clock.seconds["queue"] += time.perf_counter() - arrival
-            image = await self._decode(job, clock)
-            people = await self._find_people(image, job, options, clock)
-            poses = await self._estimate(image, people, options, clock) if people else []
-        if job.boxes is None and options.detect:
-            poses = without_repeats(poses, self.estimator.spec)
-        height, width = image.shape[:2]
-        pixels = image if keep_pixels else None
-        return ImageResult(job.image_id, width, height, order_by_score(poses), clock.seconds, pixels)
-
-    def warm_up(self) -> None:
-        """Run both networks once, so that the first request is as fast as the next."""
-        width, height = self.detector.spec.input_size
-        self.detector.infer(np.zeros((height, width, 3), dtype=np.uint8))
-        width, height = self.estimator.spec.input_size
-        self.estimator.heatmaps(np.zeros((1, height, width, 3), dtype=np.uint8), flip_test=False)
+        async with self._in_room(job, clock):
+            opened = await self._open(job, options, clock)
+            people = await self._find_people(opened, job, options, clock)
+            poses = await self._estimate(opened, people, options, clock) if people else []
+        height, width = opened.image.shape[:2]
+        pixels = opened.image if keep_pixels else None
+        return ImageResult(job.image_id, width, height, poses, clock.seconds, pixels)
 
     def close(self) -> None:
         """End the threads."""
-        for threads in (self._detector_thread, self._estimator_thread, self._pixel_threads):
-            threads.close()
+        self.detector.batcher.close()
+        self.estimator.batcher.close()
+        self._pixel_threads.close()
 
-    async def _decode(self, job: ImageJob, clock: StageClock) -> ImageArray:
+    @asynccontextmanager
+    async def _in_room(self, job: ImageJob, clock: StageClock) -> AsyncGenerator[None]:
+        """Hold room for the image's pixels, whose number its header tells."""
+
+        def count_bytes() -> int:
+            with clock.time("decode"):
+                header = read_header(job.data)
+                return 3 * min(header.width * header.height, self.limits.max_pixels)
+
         try:
-            return await clock.run("decode", self._pixel_threads, lambda: decode_image(job.data, self.limits))
+            num_bytes = await clock.run(self._pixel_threads, count_bytes)
+        except ImageError as error:
+            raise from_image_error(error) from error
+        arrival = time.perf_counter()
+        async with self.room.hold(num_bytes):
+            clock.seconds["queue"] += time.perf_counter() - arrival
+            yield
+
+    async def _open(self, job: ImageJob, options: PoseOptions, clock: StageClock) -> Opened:
+        def open_image() -> Opened:
+            with clock.time("decode"):
+                image = decode_image(job.data, self.limits)
+            if job.boxes is not None or not options.detect:
+                return Opened(image, None)
+            with clock.time("detect"):
+                return Opened(image, self.detector.letterbox(image))
+
+        try:
+            return await clock.run(self._pixel_threads, open_image)
         except ImageError as error:
             raise from_image_error(error) from error
 
     async def _find_people(
-        self, image: ImageArray, job: ImageJob, options: PoseOptions, clock: StageClock
+        self, opened: Opened, job: ImageJob, options: PoseOptions, clock: StageClock
     ) -> list[ScoredBox]:
-        height, width = image.shape[:2]
+        height, width = opened.image.shape[:2]
         if job.boxes is not None:
             _check_boxes(job.boxes, job.boxes_location, width, height)
             return [ScoredBox(box, 1.0) for box in job.boxes]
-        if not options.detect:
+        if opened.fitted is None:
             return [ScoredBox((0.0, 0.0, float(width), float(height)), 1.0)]
-        letterbox, fitted = await clock.run("detect", self._pixel_threads, lambda: self.detector.letterbox(image))
-        rows = await clock.run("detect", self._detector_thread, lambda: self.detector.infer(fitted))
-        return self.detector.people(rows, letterbox, options.person_threshold, options.max_persons)
+        letterbox, fitted = opened.fitted
+        (rows,) = await clock.infer("detect", self.detector.infer(fitted))
+        with clock.time("detect"):
+            return self.detector.people(rows, letterbox, options.person_threshold, options.max_persons)
 
     async def _estimate(
-        self, image: ImageArray, people: list[ScoredBox], options: PoseOptions, clock: StageClock
+        self, opened: Opened, people: list[ScoredBox], options: PoseOptions, clock: StageClock
     ) -> list[PersonPose]:
-        boxes = [box for box, _ in people]
-        transforms, crops = await clock.run("crop", self._pixel_threads, lambda: self.estimator.crop(image, boxes))
-        heatmaps = await clock.run(
-            "estimate", self._estimator_thread, lambda: self.estimator.heatmaps(crops, options.flip_test)
-        )
-        return await clock.run(
-            "postprocess", self._pixel_threads, lambda: self._read(heatmaps, transforms, people, options)
-        )
+        """One pose a person, the best first; of detected people those that turn out to be the same are one."""
 
-    def _read(
-        self, heatmaps: FloatArray, transforms: list[CropTransform], people: list[ScoredBox], options: PoseOptions
-    ) -> list[PersonPose]:
-        boxes, scores = [box for box, _ in people], [score for _, score in people]
-        codec = self.estimator.spec.codec
-        return poses_from_heatmaps(codec, heatmaps, transforms, boxes, scores, options.keypoint_threshold)
+        def crop() -> tuple[list[CropTransform], ImageArray]:
+            with clock.time("crop"):
+                transforms, crops = self.estimator.crop(opened.image, [box for box, _ in people])
+                return transforms, self.estimator.with_mirrored(crops) if options.flip_test else crops
+
+        transforms, crops = await clock.run(self._pixel_threads, crop)
+        heatmaps = await clock.infer("estimate", self.estimator.infer(crops))
+
+        def read() -> list[PersonPose]:
+            with clock.time("postprocess"):
+                poses = self.estimator.poses(heatmaps, transforms, people, options)
+                return order_by_score(without_repeats(poses, self.estimator.spec) if opened.fitted else poses)
+
+        return await clock.run(self._pixel_threads, read)
 
 
 def _check_boxes(boxes: tuple[Box, ...], location: str, width: int, height: int) -> None:

@@ -4,13 +4,14 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from service.errors import InternalError, InvalidOptionError, ServiceError, from_http_status
+from service.errors import ClientGoneError, InternalError, InvalidOptionError, ServiceError, from_http_status
 from service.schemas import describe_location
 from service.state import Service
 
-REJECTIONS = {413, 429, 503, 504}
-"""Statuses that say: not now, or not so much."""
+REJECTIONS = {413, 429, 499, 503, 504}
+"""Statuses that say: not now, or not so much; and the client's own no."""
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -31,7 +32,11 @@ def add_problem_handlers(app: FastAPI) -> None:
             request, InvalidOptionError(f"{describe_location(tuple(first['loc']))}: {first['msg']}")
         )
 
+    async def client_gone(request: Request, _: Exception) -> Response:
+        return problem_response(request, ClientGoneError())  # it hung up while it sent its body
+
     app.add_exception_handler(ServiceError, service_error)
+    app.add_exception_handler(ClientDisconnect, client_gone)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, validation_error)
 

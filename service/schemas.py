@@ -91,6 +91,25 @@ class JsonBody(BaseModel):
     options: Options = Options()
 
 
+class BinaryImageIn(BaseModel):
+    """One image of a request whose transport carries bytes as they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: bytes
+    id: ImageIdIn | None = None
+    boxes: list[BoxIn] | None = None
+
+
+class BinaryBody(BaseModel):
+    """A request whose transport carries bytes as they are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: list[BinaryImageIn] = Field(min_length=1)
+    options: Options = Options()
+
+
 class Problem(BaseModel):
     """An error, RFC 9457 problem details."""
 
@@ -200,6 +219,11 @@ class ModelOut(BaseModel):
     runtime: str
     device: str
     precision: str
+    max_batch: int = Field(description="Largest batch: images for the detector, people for the pose network.")
+    batch_ms: dict[int, float] = Field(
+        description="Batch size -> milliseconds measured at the start, from which `max_batch` was chosen; "
+        "empty if it was set."
+    )
     keypoint_names: list[str]
     skeleton: list[tuple[int, int]] = Field(description="Pairs of keypoint indices, from 0.")
     licence: str

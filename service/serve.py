@@ -1,8 +1,9 @@
-"""`fasterpose serve`: the port first, then the models, then a word where everything is; SIGTERM drains."""
+"""`fasterpose serve`: the ports first, then the models, then a word where everything is; SIGTERM drains."""
 
 import asyncio
 import signal
 import socket
+import ssl
 import sys
 import time
 from types import FrameType
@@ -13,8 +14,11 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.logs import set_up_logs
 from service.pipeline import Pipeline
+from service.rpc import POSE_SERVICE
+from service.rpc_server import RpcServer, start_rpc
 from service.settings import ServiceSettings, SettingsError
 from service.state import Service
+from service.tls import Tls, load_tls
 
 
 def serve(settings: ServiceSettings) -> int:
@@ -24,20 +28,26 @@ def serve(settings: ServiceSettings) -> int:
         The exit code: 0 after a signal, 1 if the models could not be loaded.
 
     Raises:
-        SettingsError: the address cannot be listened on.
+        SettingsError: an address cannot be listened on, or the TLS files cannot be used.
     """
     start = time.perf_counter()
-    listener = open_port(settings.host, settings.http_port)
-    set_up_logs(settings.log_format)
-    app = create_app(settings)
-    server = PoseServer(app, settings, start)
-    with listener:
+    tls = load_tls(settings)
+    with open_port(settings.host, settings.http_port, "--http-port") as listener:
+        if settings.grpc_port:  # grpc takes no open socket, and does not say why it cannot open one
+            open_port(settings.host, settings.grpc_port, "--grpc-port").close()
+        set_up_logs(settings.log_format)
+        server = PoseServer(create_app(settings), settings, start, tls)
         server.run(sockets=[listener])
     return 1 if server.service.failure else 0
 
 
-def open_port(host: str, port: int) -> socket.socket:
+def open_port(host: str, port: int, flag: str) -> socket.socket:
     """A listening socket, so that a taken port is known before the models are loaded.
+
+    Args:
+        host: the address.
+        port: 0 takes a free one.
+        flag: what chooses another port.
 
     Raises:
         SettingsError: the port is taken or the address is not this machine's.
@@ -51,32 +61,53 @@ def open_port(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise SettingsError(f"cannot listen on {host} port {port}: {reason}; choose another --http-port") from error
+        raise SettingsError(f"cannot listen on {host} port {port}: {reason}; choose another {flag}") from error
     return listener
 
 
 class PoseServer(uvicorn.Server):
-    """Uvicorn that says when the models are loaded, and turns readiness off before it finishes what is in flight."""
+    """Uvicorn that says when the models are loaded, and turns readiness off before it finishes what is in flight.
 
-    def __init__(self, app: FastAPI, settings: ServiceSettings, start: float) -> None:
+    Attributes:
+        service: what it serves.
+        rpc: the gRPC server beside it, once it is started.
+    """
+
+    def __init__(self, app: FastAPI, settings: ServiceSettings, start: float, tls: Tls | None = None) -> None:
         """A server whose load time counts from `start`, a `time.perf_counter()`."""
         self.service: Service = app.state.service
         self._app = app
         self._start = start
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=settings.drain_s,
-        )
-        super().__init__(config)
+        self._tls = tls
+        self._drain_s = settings.drain_s
+        self.rpc: RpcServer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._hurry = asyncio.Event()
+        super().__init__(_config(app, settings, tls))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open for requests, and speak up once the models are loaded."""
+        self._loop = asyncio.get_running_loop()
+        self.rpc = await start_rpc(self.service, self._tls)
         await super().startup(sockets)
         if sockets:
-            self._announcer = asyncio.create_task(self._announce(*sockets[0].getsockname()[:2]))
+            host, http_port = sockets[0].getsockname()[:2]
+            self._announcer = asyncio.create_task(self._announce(host, http_port, self.rpc.port))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the calls and requests in flight, then close; HTTP answers 503 meanwhile."""
+        end = time.monotonic() + self._drain_s
+        answered = asyncio.create_task(self._finish())
+        hurried = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait({answered, hurried}, timeout=self._drain_s, return_when="FIRST_COMPLETED")
+        self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
+        await super().shutdown(sockets)
+
+    async def _finish(self) -> None:
+        """Answer the gRPC calls and the HTTP requests in flight."""
+        if self.rpc is not None:
+            await self.rpc.stop(self._drain_s)
+        await self.service.drained()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         """On SIGTERM or SIGINT; a second SIGINT does not wait.
@@ -86,21 +117,43 @@ class PoseServer(uvicorn.Server):
         self.service.drain()
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+        if self.force_exit and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._hurry.set)
 
-    async def _announce(self, host: str, port: int) -> None:
+    async def _announce(self, host: str, http_port: int, grpc_port: int) -> None:
         await self._app.state.loading
         if self.service.failure:
             sys.stderr.write(f"fasterpose: the models cannot be loaded: {self.service.failure}\n")
             self.should_exit = True
             return
-        sys.stdout.write(welcome(self.service.pipeline, host, port, time.perf_counter() - self._start))
+        seconds = time.perf_counter() - self._start
+        sys.stdout.write(
+            welcome(self.service.pipeline, host, http_port, grpc_port, seconds, with_tls=self._tls is not None)
+        )
         sys.stdout.flush()
 
 
-def welcome(pipeline: Pipeline, host: str, port: int, seconds: float) -> str:
+def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_s,
+        ssl_certfile=tls.cert if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+        ssl_ca_certs=str(tls.client_ca) if tls and tls.client_ca else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca else ssl.CERT_NONE,
+    )
+
+
+def welcome(
+    pipeline: Pipeline, host: str, http_port: int, grpc_port: int, seconds: float, *, with_tls: bool = False
+) -> str:
     """The lines that `serve` prints when it is ready."""
     shown = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(host, host)
-    base = f"http://{shown}:{port}"
+    shown = f"[{shown}]" if ":" in shown else shown
+    base = f"{'https' if with_tls else 'http'}://{shown}:{http_port}"
     networks = " and ".join(
         f"{model.spec.provenance.name} ({model.runtime.name} {model.runtime.precision} on {model.runtime.device})"
         for model in (pipeline.detector.model, pipeline.estimator.model)
@@ -111,4 +164,5 @@ def welcome(pipeline: Pipeline, host: str, port: int, seconds: float) -> str:
         f"  docs     {base}/docs\n"
         f"  metrics  {base}/metrics\n"
         f"  try it   curl -F image=@photo.jpg {base}/v1/pose\n"
+        f"  gRPC     grpcurl {'' if with_tls else '-plaintext '}{shown}:{grpc_port} {POSE_SERVICE}/ListModels\n"
     )

@@ -35,6 +35,7 @@ class ServiceSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 lets other machines in.")
     http_port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 takes a free one.")
+    grpc_port: int = Field(default=8001, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     model: str = Field(default="fasterpose-r18", description="Pose bundle: name of an embedded one, or a folder.")
     detector: str = Field(
         default="person-detector", description="Detector bundle: name of an embedded one, or a folder."
@@ -48,14 +49,38 @@ class ServiceSettings(BaseSettings):
     threads: int = Field(default=0, ge=0, description="Threads that compute a network; 0: one per core.")
     log_format: LogFormat = Field(default="text", description="Form of the log lines: text or json.")
     max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
+    grpc_max_message_bytes: int = Field(
+        default=32 * 2**20, gt=0, lt=2**31, description="Largest gRPC message, either way, bytes."
+    )
+    grpc_stream_window: int = Field(
+        default=4, gt=0, description="Frames of one gRPC stream in work at once; the next is read when one is answered."
+    )
     max_pixels: int = Field(default=64_000_000, gt=0, description="Largest image, pixels.")
     max_images: int = Field(default=32, gt=0, description="Most images in one request.")
     max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")
     max_in_flight: int = Field(default=256, gt=0, description="Most requests in flight; more are answered 429.")
+    max_in_flight_bytes: int = Field(
+        default=512 * 2**20, gt=0, description="Most bytes of request bodies in flight; more are answered 429."
+    )
+    max_queue_items: int = Field(default=2048, gt=0, description="Most images or people that wait for a model.")
+    max_queue_bytes: int = Field(default=256 * 2**20, gt=0, description="Most bytes of them.")
+    detector_batch: int = Field(
+        default=0, ge=0, le=1024, description="Largest batch of the detector, images; 0: measured at the start."
+    )
+    pose_batch: int = Field(
+        default=0, ge=0, le=1024, description="Largest batch of the pose network, people; 0: measured at the start."
+    )
     timeout_ms: int = Field(
         default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms."
     )
     drain_s: int = Field(default=30, ge=0, description="Time that requests in flight get to finish after SIGTERM, s.")
+    tls_cert: Path | None = Field(
+        default=None, description="Certificate chain, a PEM file; with it HTTP and gRPC speak TLS only."
+    )
+    tls_key: Path | None = Field(default=None, description="Private key of --tls-cert, a PEM file without password.")
+    tls_client_ca: Path | None = Field(
+        default=None, description="PEM file of the authorities whose client certificates are let in, and no one else."
+    )
 
     @classmethod
     def settings_customise_sources(

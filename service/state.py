@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Literal
 
 from service.errors import OverloadedError, UnavailableError
 from service.metrics import Metrics
+from service.pace import Pace
 from service.pipeline import Pipeline
 from service.settings import ServiceSettings
+
+Status = Literal["loading", "ready", "restarting", "draining", "failed"]
 
 
 class Service:
@@ -16,7 +20,6 @@ class Service:
     Attributes:
         settings: as given.
         metrics: of this application alone.
-        status: `loading`, `ready`, `draining` or `failed`.
         failure: why loading failed.
     """
 
@@ -24,22 +27,35 @@ class Service:
         """A service that gets its pipeline by calling `load` in a thread."""
         self.settings = settings
         self.metrics = Metrics()
-        self.status = "loading"
         self.failure: Exception | None = None
         self._load = load
         self._pipeline: Pipeline | None = None
+        self._draining = False
         self._in_flight = 0
+        self._bytes_in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._pace = Pace()
 
     async def load(self) -> None:
         """Load the pipeline; a failure is kept in `failure`."""
         try:
-            pipeline = await asyncio.to_thread(self._load)
+            self._pipeline = await asyncio.to_thread(self._load)
         except Exception as error:
-            self.failure, self.status = error, "failed"
+            self.failure = error
             return
-        self._pipeline, self.status = pipeline, "ready"
-        self.metrics.show_model(pipeline.detector.model)
-        self.metrics.show_model(pipeline.estimator.model)
+        self.metrics.watch(self._pipeline)
+
+    @property
+    def status(self) -> Status:
+        """`ready` if requests are let in and can be computed; `restarting` while a model's threads are all dead."""
+        if self._draining:
+            return "draining"
+        if self.failure:
+            return "failed"
+        if self._pipeline is None:
+            return "loading"
+        return "ready" if self._pipeline.alive else "restarting"
 
     @property
     def pipeline(self) -> Pipeline:
@@ -48,7 +64,7 @@ class Service:
         Raises:
             UnavailableError: there is none yet.
         """
-        if self.status == "failed":
+        if self.failure:
             raise UnavailableError("The models could not be loaded. The log of the server says why.")
         if self._pipeline is None:
             raise UnavailableError("The models are loading. GET /readyz says when they are ready.")
@@ -56,28 +72,55 @@ class Service:
 
     def drain(self) -> None:
         """Let no more requests in; those in flight go on."""
-        self.status = "draining"
+        self._draining = True
+
+    async def drained(self) -> None:
+        """Wait until no request is in flight."""
+        await self._idle.wait()
 
     @contextmanager
     def admitted(self) -> Generator[Pipeline]:
         """Let one request in.
 
         Raises:
-            UnavailableError: loading or draining.
+            UnavailableError: loading, draining, or a model is being restarted.
             OverloadedError: too many are in flight.
         """
-        if self.status == "draining":
+        if self._draining:
             raise UnavailableError("The server is shutting down. Ask another one, or this one once it is back.")
         pipeline = self.pipeline
+        if not pipeline.alive:
+            raise UnavailableError("A model stopped and is being restarted. GET /readyz says when it is back.")
         if self._in_flight >= self.settings.max_in_flight:
-            raise OverloadedError(f"{self._in_flight} requests are in flight, the most this server takes. Try again.")
+            raise self._overloaded(f"{self._in_flight} requests are in flight, the most this server takes. Try again.")
         self._in_flight += 1
+        self._idle.clear()
         try:
             yield pipeline
         finally:
             self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+            self._pace.count(asyncio.get_running_loop().time())
+
+    def receive_bytes(self, num_bytes: int) -> None:
+        """Count bytes of a body that came in; `release_bytes` gives them back.
+
+        Raises:
+            OverloadedError: too many are in flight; these are not counted.
+        """
+        if self._bytes_in_flight + num_bytes > self.settings.max_in_flight_bytes:
+            raise self._overloaded(f"{self._bytes_in_flight} bytes of requests are in flight. Try again.")
+        self._bytes_in_flight += num_bytes
+
+    def release_bytes(self, num_bytes: int) -> None:
+        """Forget bytes of a body whose request is answered."""
+        self._bytes_in_flight -= num_bytes
 
     def close(self) -> None:
         """End the pipeline's threads."""
         if self._pipeline is not None:
             self._pipeline.close()
+
+    def _overloaded(self, detail: str) -> OverloadedError:
+        return OverloadedError(detail, self._pace.seconds_for(self._in_flight, asyncio.get_running_loop().time()))

@@ -1,11 +1,14 @@
-"""Threads with a queue, one for each network and some for the work on pixels, and the time that stages take on them."""
+"""Threads for the work on pixels, and the time that an image takes in each stage."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
+from model.contract.arrays import FloatArray
+from service.batching.batcher import Computed
 from service.jobs import STAGES
 
 Result = TypeVar("Result")
@@ -41,16 +44,29 @@ class StageClock:
     """Adds up what each stage of one image took.
 
     Attributes:
-        seconds: stage -> seconds; waiting for a thread counts as `queue`.
+        seconds: stage -> seconds; waiting for room, for a thread or for a model counts as `queue`.
     """
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(STAGES, 0.0)
 
-    async def run(self, stage: str, threads: Threads, job: Callable[[], Result]) -> Result:
-        """Run a job of a stage on some threads."""
-        start = time.perf_counter()
+    @contextmanager
+    def time(self, stage: str) -> Generator[None]:
+        """Count what runs inside."""
+        began = time.perf_counter()
+        yield
+        self.seconds[stage] += time.perf_counter() - began
+
+    async def run(self, threads: Threads, job: Callable[[], Result]) -> Result:
+        """Run a job, which times its own stages, on some threads."""
         result, waited = await threads.run(job)
         self.seconds["queue"] += waited
-        self.seconds[stage] += time.perf_counter() - start - waited
         return result
+
+    async def infer(self, stage: str, model: Awaitable[Computed]) -> FloatArray:
+        """Wait for what a model computes, (N, ...) float32."""
+        began = time.perf_counter()
+        values, waited = await model
+        self.seconds["queue"] += waited
+        self.seconds[stage] += time.perf_counter() - began - waited
+        return values

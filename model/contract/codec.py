@@ -4,6 +4,7 @@ Decoders: argmax; SimpleBaseline's quarter offset (arXiv 1804.06208); DARK (arXi
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
 import cv2
@@ -18,6 +19,29 @@ Decoder = Literal["argmax", "quarter", "dark"]
 
 TAIL = 3.0
 """A rounded Gaussian is cut off this many sigmas from its centre, as in SimpleBaseline."""
+
+FLOOR = 1e-10
+"""Smoothed values are at least this before their logarithm is taken, as in DARK."""
+
+NEAR = 2
+"""DARK's derivatives read the smoothed map up to so many pixels from the peak."""
+
+NEIGHBOURS = tuple(
+    (dx, dy) for dy in range(-NEAR, NEAR + 1) for dx in range(-NEAR, NEAR + 1) if abs(dx) + abs(dy) <= NEAR
+)
+"""The 13 places that they read, relative to the peak."""
+
+STENCILS: tuple[dict[tuple[int, int], float], ...] = (
+    {(1, 0): 1 / 2, (-1, 0): -1 / 2},
+    {(0, 1): 1 / 2, (0, -1): -1 / 2},
+    {(2, 0): 1 / 4, (0, 0): -1 / 2, (-2, 0): 1 / 4},
+    {(0, 2): 1 / 4, (0, 0): -1 / 2, (0, -2): 1 / 4},
+    {(1, 1): 1 / 4, (-1, 1): -1 / 4, (1, -1): -1 / 4, (-1, -1): 1 / 4},
+)
+"""DARK's finite differences: the gradient's x and y, the curvature's xx, yy and xy."""
+
+DERIVATIVES = np.array([[stencil.get(place, 0.0) for stencil in STENCILS] for place in NEIGHBOURS])
+"""(13, 5): values at NEIGHBOURS times this are the derivatives."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +124,13 @@ class HeatmapCodec:
             points: (N, K, 2) float64 crop pixels.
             scores: (N, K) float32, the value of each map's highest pixel.
         """
-        count, joints, height, width = heatmaps.shape
-        maps = heatmaps.reshape(count * joints, height, width)
-        columns, rows, scores = _peaks(maps)
+        columns, rows, scores = _peaks(heatmaps)
         points = np.stack([columns, rows], axis=-1).astype(np.float64)
         if self.decoder == "quarter":
-            points += _quarter_offsets(maps, columns, rows)
+            points += _quarter_offsets(heatmaps, columns, rows)
         elif self.decoder == "dark":
-            points += _dark_offsets(maps, columns, rows, self.sigma)
-        return self.to_crop(points.reshape(count, joints, 2)), scores.reshape(count, joints)
+            points += _dark_offsets(heatmaps, columns, rows, self.sigma)
+        return self.to_crop(points), scores
 
     def _scale_and_offset(self) -> tuple[DoubleArray, DoubleArray]:
         crop = np.array(self.input_size, dtype=np.float64)
@@ -134,57 +156,98 @@ def _cut_tail(values: DoubleArray, sigma: float) -> DoubleArray:
 
 
 def _peaks(maps: FloatArray) -> tuple[np.ndarray, np.ndarray, FloatArray]:
-    height, width = maps.shape[1:]
-    flat = maps.reshape(len(maps), height * width)
-    best = flat.argmax(axis=1)
-    return best % width, best // width, flat[np.arange(len(flat)), best]
+    """(N, K, h, w) maps -> (N, K) columns, rows and values of the highest pixels."""
+    count, joints, height, width = maps.shape
+    flat = maps.reshape(count, joints, height * width)
+    rows, columns = np.divmod(flat.argmax(axis=-1), width)
+    return columns, rows, flat.max(axis=-1)
 
 
 def _quarter_offsets(maps: FloatArray, columns: np.ndarray, rows: np.ndarray) -> DoubleArray:
-    """A quarter pixel towards the higher neighbour; none within one pixel of the border."""
-    height, width = maps.shape[1:]
-    offsets = np.zeros((len(maps), 2))
-    inner = np.flatnonzero((columns > 1) & (columns < width - 1) & (rows > 1) & (rows < height - 1))
+    """(N, K, 2): a quarter pixel towards the higher neighbour; none within one pixel of the border."""
+    height, width = maps.shape[2:]
+    offsets = np.zeros((*columns.shape, 2))
+    inner = (columns > 1) & (columns < width - 1) & (rows > 1) & (rows < height - 1)
+    person, joint = np.nonzero(inner)
     x, y = columns[inner], rows[inner]
-    offsets[inner, 0] = 0.25 * np.sign(maps[inner, y, x + 1] - maps[inner, y, x - 1])
-    offsets[inner, 1] = 0.25 * np.sign(maps[inner, y + 1, x] - maps[inner, y - 1, x])
+    offsets[inner, 0] = 0.25 * np.sign(maps[person, joint, y, x + 1] - maps[person, joint, y, x - 1])
+    offsets[inner, 1] = 0.25 * np.sign(maps[person, joint, y + 1, x] - maps[person, joint, y - 1, x])
     return offsets
 
 
 def _dark_offsets(maps: FloatArray, columns: np.ndarray, rows: np.ndarray, sigma: float) -> DoubleArray:
-    """One Newton step on the log of the smoothed map (arXiv 1910.06278, eq. 8), derivatives as its authors' code."""
-    height, width = maps.shape[1:]
-    inner = np.flatnonzero((columns > 1) & (columns < width - 2) & (rows > 1) & (rows < height - 2))
-    x, y = columns[inner], rows[inner]
-    log_maps = np.log(np.maximum([_smooth(maps[i], sigma) for i in inner], 1e-10)).reshape(-1, height, width)
-    index = np.arange(len(inner))
+    """(N, K, h, w) maps and their (N, K) peaks -> (N, K, 2) offsets x, y; none within two pixels of the border.
 
-    def at(dx: int, dy: int) -> DoubleArray:
-        return log_maps[index, y + dy, x + dx].astype(np.float64)
-
-    gradient_x, gradient_y = (at(1, 0) - at(-1, 0)) / 2, (at(0, 1) - at(0, -1)) / 2
-    curve_xx, curve_yy = (at(2, 0) - 2 * at(0, 0) + at(-2, 0)) / 4, (at(0, 2) - 2 * at(0, 0) + at(0, -2)) / 4
-    curve_xy = (at(1, 1) - at(-1, 1) - at(1, -1) + at(-1, -1)) / 4
+    One Newton step on the log of the smoothed map (arXiv 1910.06278, eq. 8), derivatives as its authors' code.
+    """
+    height, width = maps.shape[2:]
+    derivatives = np.log(_smooth_around(maps, columns, rows, sigma)) @ DERIVATIVES
+    gradient_x, gradient_y, curve_xx, curve_yy, curve_xy = (derivatives[..., i] for i in range(len(STENCILS)))
     determinant = curve_xx * curve_yy - curve_xy**2
     solvable = determinant != 0
     safe = np.where(solvable, determinant, 1.0)
-    step_x = -(curve_yy * gradient_x - curve_xy * gradient_y) / safe
-    step_y = -(curve_xx * gradient_y - curve_xy * gradient_x) / safe
+    step_x = (curve_xy * gradient_y - curve_yy * gradient_x) / safe
+    step_y = (curve_xy * gradient_x - curve_xx * gradient_y) / safe
     # On a map of noise the curvature nearly vanishes and the step leaves the image: the blur saw no further than this.
-    near = solvable & (np.abs(step_x) <= _blur_reach(sigma)) & (np.abs(step_y) <= _blur_reach(sigma))
-    offsets = np.zeros((len(maps), 2))
-    offsets[inner, 0] = np.where(near, step_x, 0.0)
-    offsets[inner, 1] = np.where(near, step_y, 0.0)
+    near = solvable & (np.maximum(np.abs(step_x), np.abs(step_y)) <= _blur_reach(sigma))
+    inner = (columns > 1) & (columns < width - 2) & (rows > 1) & (rows < height - 2)
+    offsets = np.zeros((*columns.shape, 2))
+    np.copyto(offsets[..., 0], step_x, where=near & inner)
+    np.copyto(offsets[..., 1], step_y, where=near & inner)
     return offsets
 
 
-def _smooth(heatmap: FloatArray, sigma: float) -> FloatArray:
-    """Blur with DARK's kernel for this sigma, zero outside the map; the maximum keeps its value."""
-    kernel = 2 * _blur_reach(sigma) + 1  # 11 for sigma 2, 17 for sigma 3, as published
-    padded = cv2.copyMakeBorder(heatmap, kernel, kernel, kernel, kernel, cv2.BORDER_CONSTANT, value=0.0)
-    blurred = cv2.GaussianBlur(padded, (kernel, kernel), 0)[kernel:-kernel, kernel:-kernel]
-    peak = blurred.max()
-    return np.asarray(blurred * (heatmap.max() / peak) if peak > 0 else blurred, dtype=np.float32)
+def _smooth_around(maps: FloatArray, columns: np.ndarray, rows: np.ndarray, sigma: float) -> DoubleArray:
+    """(N, K, 13) smoothed values at NEIGHBOURS of the peaks, at least FLOOR.
+
+    DARK smooths the whole map and scales it so that the maximum keeps its value. That scale is 1 or more and cancels
+    in derivatives of the log, except beside values that end on the floor: only for these maps is it worked out.
+    """
+    count, joints = columns.shape
+    along_x, along_y = _blur_weights(sigma)
+    patches = _cut_patches(maps, columns, rows, NEAR + _blur_reach(sigma))
+    # A product a person, so that no bit of it depends on who else is in the batch.
+    blurred = patches.reshape(count, joints * len(along_x), len(along_x)) @ along_x  # (N, K * side, 5)
+    smooth = blurred.reshape(count, joints, len(along_y)) @ along_y
+    for person, joint in zip(*(smooth.min(axis=-1) < FLOOR).nonzero(), strict=True):
+        smooth[person, joint] *= _scale_to_old_peak(maps[person, joint], sigma)
+    return np.maximum(smooth, FLOOR)
+
+
+def _cut_patches(maps: FloatArray, columns: np.ndarray, rows: np.ndarray, reach: int) -> DoubleArray:
+    """(N, K, side, side) of the maps around (columns, rows), side 2 reach + 1, zero outside the map."""
+    count, joints, height, width = maps.shape
+    steps = np.arange(-reach, reach + 1)
+    x, y = columns[..., None] + steps, rows[..., None] + steps  # (N, K, side)
+    near_x, near_y = np.minimum(np.maximum(x, 0), width - 1), np.minimum(np.maximum(y, 0), height - 1)
+    first = np.arange(count * joints, dtype=np.intp).reshape(count, joints, 1) * (height * width)  # of each map
+    patches = maps.reshape(-1)[(first + near_y * width)[..., None] + near_x[..., None, :]]
+    patches[(near_y != y)[..., None] | (near_x != x)[..., None, :]] = 0.0
+    return patches.astype(np.float64)
+
+
+@cache
+def _blur_weights(sigma: float) -> tuple[DoubleArray, DoubleArray]:
+    """The blur of a patch in two products: (side, 5) for its rows, (side * 5, 13) from there to NEIGHBOURS."""
+    kernel = _blur_kernel(sigma)[:, 0]
+    along_x = np.stack([np.pad(kernel, (NEAR + step, NEAR - step)) for step in range(-NEAR, NEAR + 1)], axis=1)
+    along_y = np.zeros((*along_x.shape, len(NEIGHBOURS)))  # (side, 5, 13)
+    for index, (dx, dy) in enumerate(NEIGHBOURS):
+        along_y[:, NEAR + dx, index] = along_x[:, NEAR + dy]
+    return along_x, along_y.reshape(-1, len(NEIGHBOURS))
+
+
+def _scale_to_old_peak(heatmap: FloatArray, sigma: float) -> float:
+    """What gives the smoothed map the old maximum; 1 where nothing of it is positive."""
+    kernel = _blur_kernel(sigma)
+    smooth = cv2.sepFilter2D(heatmap, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_CONSTANT)  # zero outside
+    peak = float(smooth.max())
+    return float(heatmap.max()) / peak if peak > 0 else 1.0
+
+
+def _blur_kernel(sigma: float) -> DoubleArray:
+    """(size, 1): DARK's kernel for this sigma; of size 11 for sigma 2, 17 for sigma 3, as published."""
+    return np.asarray(cv2.getGaussianKernel(2 * _blur_reach(sigma) + 1, 0), dtype=np.float64)
 
 
 def _blur_reach(sigma: float) -> int:

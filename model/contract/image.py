@@ -56,17 +56,27 @@ def decode_image(data: bytes, limits: ImageLimits = ImageLimits(), apply_orienta
             "too_many_pixels",
             f"the image has {header.width} x {header.height} pixels; at most {limits.max_pixels} are taken",
         )
-    rgb = _to_rgb(_to_uint8(_decode_stored(data, header), data, header))
+    rgb = _decode_jpeg(data, header) if header.format == "jpeg" else _decode_other(data, header)
     return _turn_upright(rgb, header.orientation) if apply_orientation else rgb
 
 
-def _decode_stored(data: bytes, header: ImageHeader) -> np.ndarray:
-    """The stored pixels: (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGRA, of the file's own depth."""
-    if header.format == "jpeg" and not has_jpeg_end(data):
+def _decode_jpeg(data: bytes, header: ImageHeader) -> ImageArray:
+    """RGB as the decoder writes it: a JPEG has 8 bits and no transparency, and the pixels need no second pass."""
+    if not has_jpeg_end(data):
         raise _corrupt(header)  # without its end marker some decoders fill the rest with gray
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    return np.asarray(_decode_stored(data, header, flags), dtype=np.uint8)
+
+
+def _decode_other(data: bytes, header: ImageHeader) -> ImageArray:
     source = with_upright_tag(data) if header.format == "tiff" else data
+    return _to_rgb(_to_uint8(_decode_stored(source, header, cv2.IMREAD_UNCHANGED), data, header))
+
+
+def _decode_stored(data: bytes, header: ImageHeader, flags: int) -> np.ndarray:
+    """The pixels as `flags` ask; unchanged: (H, W) gray, (H, W, 3) BGR or (H, W, 4) BGRA, of the file's own depth."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(source, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except (cv2.error, MemoryError) as error:
         raise _corrupt(header) from error
     if pixels is None:

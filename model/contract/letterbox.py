@@ -49,7 +49,7 @@ class Letterbox:
         width, height = self.fitted_size
         fitted = np.full((self.input_size[1], self.input_size[0], 3), FILL, dtype=np.uint8)
         inside = fitted[self.top : self.top + height, self.left : self.left + width]
-        inside[:] = cv2.resize(image, self.fitted_size, interpolation=cv2.INTER_LINEAR)
+        cv2.resize(image, self.fitted_size, dst=inside, interpolation=cv2.INTER_LINEAR)
         return fitted
 
     def boxes_to_image(self, boxes: FloatArray | DoubleArray) -> DoubleArray:

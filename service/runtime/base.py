@@ -12,6 +12,10 @@ class RuntimeUnavailableError(ValueError):
     """A runtime, device or precision that this machine or bundle does not have; the message says what to choose."""
 
 
+class RuntimeLostError(Exception):
+    """The runtime cannot compute any more, for example because its device is gone; its thread must be restarted."""
+
+
 class Runtime(Protocol):
     """A compiled graph. It is called from one thread at a time."""
 

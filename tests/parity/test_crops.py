@@ -14,9 +14,9 @@ from model.contract.coco import CocoPerson
 from model.contract.codec import HeatmapCodec
 from model.contract.image import decode_image
 from model.data.dataset import ImageStore, PoseDataset, Sample, SampleKey
-from service.bundles import LoadedModel
+from service.batching.limit import BatchLimit
 from service.estimator import Estimator
-from tests.service.fakes import FakePoseRuntime, pose_spec
+from tests.service.fakes import FakePoseRuntime, loaded, pose_spec
 
 SPEC = pose_spec()
 WIDTH, HEIGHT = 150, 110
@@ -66,7 +66,7 @@ def dataset(paths: list[Path], boxes: list[tuple[float, float, float, float]], c
 def test_the_dataset_and_the_server_cut_out_the_same_bytes(
     photographs: list[Path], boxes: list[tuple[float, float, float, float]]
 ) -> None:
-    estimator = Estimator(LoadedModel(SPEC, FakePoseRuntime(SPEC.input_size), "ab" * 32))
+    estimator = Estimator(loaded(SPEC, FakePoseRuntime(SPEC.input_size)), BatchLimit(1, {}))
     people = dataset(photographs, boxes, SPEC.codec)
     for number, path in enumerate(photographs):
         _, served = estimator.crop(decode_image(path.read_bytes()), boxes)

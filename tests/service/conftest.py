@@ -18,10 +18,12 @@ from model.contract.arrays import ImageArray
 from model.contract.image import ImageLimits
 from model.contract.spec import write_spec
 from service.app import create_app
+from service.pb.pose_pb2_grpc import PoseServiceStub
 from service.pipeline import Pipeline
 from service.settings import ENV_PREFIX, ServiceSettings
 from tests.service.fakes import FIGURE, SPOT, detector_spec, make_pipeline, pose_spec
 from tests.service.onnx_files import detector_graph, pose_graph
+from tests.service.rpc_client import Blocked, rpc_channel
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +53,8 @@ def photo(scene: ImageArray) -> bytes:
 @pytest.fixture
 async def app() -> AsyncIterator[FastAPI]:
     """A loaded application on stand-in networks."""
-    app = create_app(ServiceSettings(max_images=3, max_boxes=4, max_body_bytes=300_000, max_pixels=200_000), limited)
+    limits = ServiceSettings(max_images=3, max_boxes=4, max_body_bytes=300_000, max_pixels=200_000, grpc_port=0)
+    app = create_app(limits, limited)
     async with app.router.lifespan_context(app):
         await app.state.loading
         yield app
@@ -62,6 +65,21 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, without a socket."""
     async with connect(app) as client:
         yield client
+
+
+@pytest.fixture
+async def stub(app: FastAPI) -> AsyncIterator[PoseServiceStub]:
+    """A gRPC client of the application, on a loopback port."""
+    async with rpc_channel(app) as channel:
+        yield PoseServiceStub(channel)
+
+
+@pytest.fixture
+async def blocked(app: FastAPI) -> AsyncIterator[Blocked]:
+    """The application's detector waits until it is let go."""
+    blocked = Blocked(app)
+    yield blocked
+    blocked.release()
 
 
 @pytest.fixture

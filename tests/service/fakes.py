@@ -1,5 +1,8 @@
 """Stand-ins for the networks: they look at the pixels they are given, so that geometry is tested for real."""
 
+import asyncio
+import threading
+
 import numpy as np
 
 from model.contract.arrays import FloatArray, ImageArray
@@ -8,7 +11,8 @@ from model.contract.crop import Size
 from model.contract.image import ImageLimits
 from model.contract.skeleton import COCO_17
 from model.contract.spec import DetectorSpec, PoseSpec, Provenance
-from service.bundles import LoadedModel
+from service.batching.limit import BatchLimit
+from service.bundles import LoadedModel, Spec
 from service.detector import Detector
 from service.estimator import Estimator
 from service.pipeline import Pipeline
@@ -31,6 +35,22 @@ class FakeRuntime:
     def __init__(self, input_size: Size) -> None:
         self.input_size = input_size
         self.batches: list[int] = []
+
+
+class Gate:
+    """Holds a runtime back until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.go = threading.Event()
+
+    def pass_through(self) -> None:
+        self.begun.set()
+        assert self.go.wait(20)
+
+    async def reached(self) -> None:
+        """Wait until a runtime stands before the gate."""
+        assert await asyncio.to_thread(self.begun.wait, 20)
 
 
 class FakeDetectorRuntime(FakeRuntime):
@@ -88,7 +108,34 @@ def detector_spec() -> DetectorSpec:
     return DetectorSpec(provenance("fake-detector"), (160, 160), needs_nms=False)
 
 
-def make_pipeline(limits: ImageLimits | None = None, pose_runtime: Runtime | None = None) -> Pipeline:
-    detector = Detector(LoadedModel(detector_spec(), FakeDetectorRuntime((160, 160)), "ab" * 32))
-    estimator = Estimator(LoadedModel(pose_spec(), pose_runtime or FakePoseRuntime((48, 64)), "cd" * 32))
-    return Pipeline(detector, estimator, limits or ImageLimits())
+def loaded(spec: Spec, runtime: Runtime, sha256: str = "ab" * 32) -> LoadedModel[Spec]:
+    """A bundle with one runtime, which also stands in for its own replacement."""
+    return LoadedModel(spec, (runtime,), sha256, lambda _: runtime)
+
+
+def make_detector(runtime: Runtime | None = None, batch: int = 4) -> Detector:
+    model = loaded(detector_spec(), runtime or FakeDetectorRuntime((160, 160)))
+    return Detector(model, BatchLimit(batch, {}))
+
+
+def make_estimator(runtime: Runtime | None = None, batch: int = 4) -> Estimator:
+    model = loaded(pose_spec(), runtime or FakePoseRuntime((48, 64)), "cd" * 32)
+    return Estimator(model, BatchLimit(batch, {}))
+
+
+def make_pipeline(
+    limits: ImageLimits | None = None, pose_runtime: Runtime | None = None, detector_runtime: Runtime | None = None
+) -> Pipeline:
+    return Pipeline(make_detector(detector_runtime), make_estimator(pose_runtime), limits or ImageLimits())
+
+
+class GatedPoseRuntime(FakePoseRuntime):
+    """Waits at a gate before each batch."""
+
+    def __init__(self) -> None:
+        super().__init__((48, 64))
+        self.gate = Gate()
+
+    def infer(self, batch: ImageArray) -> FloatArray:
+        self.gate.pass_through()
+        return super().infer(batch)

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.contract.image import ImageLimits
@@ -51,3 +52,12 @@ def test_a_changed_graph_is_refused(bundles: tuple[Path, Path]) -> None:
     graph.write_bytes(graph.read_bytes() + b"\x00")
     with pytest.raises(BundleError, match="sha256"):
         load_pose_model(ServiceSettings(model=str(bundles[0])))
+
+
+def test_a_lost_runtime_has_a_replacement_of_the_same_kind(bundles: tuple[Path, Path]) -> None:
+    model = load_pose_model(ServiceSettings(model=str(bundles[0]), threads=1))
+    replacement = model.reopen(0)
+    assert replacement is not model.runtimes[0]
+    crops = np.full((2, *reversed(replacement.input_size), 3), 51, np.uint8)
+    np.testing.assert_array_equal(replacement.infer(crops), model.runtimes[0].infer(crops))
+    assert (replacement.precision, replacement.device) == (model.runtime.precision, model.runtime.device)

@@ -22,12 +22,23 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 @pytest.fixture
 def server(bundles: tuple[Path, Path]) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A running server on a free port, and its address."""
-    arguments = ["serve", "--http-port", "0", "--model", str(bundles[0]), "--detector", str(bundles[1])]
+    arguments = [
+        "serve",
+        "--http-port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--model",
+        str(bundles[0]),
+        "--detector",
+        str(bundles[1]),
+    ]
     process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(5)]
+    lines = [process.stdout.readline() for _ in range(6)]
     assert "FasterPose is ready after" in lines[0]
     assert "curl -F image=@photo.jpg" in lines[4]
+    assert "grpcurl -plaintext localhost:" in lines[5]
     yield process, lines[1].split()[1].rstrip("/")
     process.kill()
     process.communicate()
@@ -57,7 +68,7 @@ def test_a_taken_port_is_named_before_the_models_are_loaded() -> None:
 
 
 def test_a_missing_bundle_ends_the_server_with_its_name(bundles: tuple[Path, Path]) -> None:
-    result = run("serve", "--http-port", "0", "--model", "no-such", "--detector", str(bundles[1]))
+    result = run("serve", "--http-port", "0", "--grpc-port", "0", "--model", "no-such", "--detector", str(bundles[1]))
     assert result.returncode == 1
     assert "the models cannot be loaded: 'no-such' is neither an embedded bundle" in result.stderr
     assert "Traceback" not in result.stderr
@@ -74,6 +85,12 @@ def test_help_names_every_setting() -> None:
     for flag in (
         "--host",
         "--http-port",
+        "--grpc-port",
+        "--grpc-max-message-bytes",
+        "--grpc-stream-window",
+        "--tls-cert",
+        "--tls-key",
+        "--tls-client-ca",
         "--model",
         "--detector",
         "--runtime",

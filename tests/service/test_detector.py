@@ -3,14 +3,14 @@ import pytest
 
 from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec
-from service.bundles import LoadedModel
+from service.batching.limit import BatchLimit
 from service.detector import Detector
-from tests.service.fakes import FakeDetectorRuntime, provenance
+from tests.service.fakes import FakeDetectorRuntime, loaded, provenance
 
 
 def make_detector(*, needs_nms: bool) -> Detector:
     spec = DetectorSpec(provenance("fake"), (160, 160), needs_nms=needs_nms, nms_iou=0.5, score_floor=0.1)
-    return Detector(LoadedModel(spec, FakeDetectorRuntime((160, 160)), "00"))
+    return Detector(loaded(spec, FakeDetectorRuntime((160, 160))), BatchLimit(4, {}))
 
 
 ROWS = np.array(

@@ -1,10 +1,12 @@
+from collections.abc import Iterator
+
 import numpy as np
+import pytest
 
 from model.contract.arrays import FloatArray, ImageArray
 from model.contract.crop import Box, CropTransform
-from service.bundles import LoadedModel
-from service.estimator import LARGEST_BATCH, Estimator
-from tests.service.fakes import FakePoseRuntime, pose_spec
+from service.estimator import Estimator
+from tests.service.fakes import FakePoseRuntime, make_estimator
 
 
 class BrightnessRuntime(FakePoseRuntime):
@@ -17,13 +19,19 @@ class BrightnessRuntime(FakePoseRuntime):
         return (red[:, None] + offsets).astype(np.float32)
 
 
-def make_estimator() -> tuple[Estimator, BrightnessRuntime]:
-    runtime = BrightnessRuntime((48, 64))
-    return Estimator(LoadedModel(pose_spec(), runtime, "00")), runtime
+@pytest.fixture
+def runtime() -> BrightnessRuntime:
+    return BrightnessRuntime((48, 64))
 
 
-def test_crops_are_the_contracts_byte_for_byte(scene: ImageArray) -> None:
-    estimator, _ = make_estimator()
+@pytest.fixture
+def estimator(runtime: BrightnessRuntime) -> Iterator[Estimator]:
+    estimator = make_estimator(runtime, batch=16)
+    yield estimator
+    estimator.batcher.close()
+
+
+def test_crops_are_the_contracts_byte_for_byte(estimator: Estimator, scene: ImageArray) -> None:
     boxes: list[Box] = [(40.0, 60.0, 60.0, 140.0), (-20.0, 200.0, 90.0, 90.0)]
     transforms, crops = estimator.crop(scene, boxes)
     assert (crops.shape, crops.dtype) == ((2, 64, 48, 3), np.uint8)
@@ -33,19 +41,27 @@ def test_crops_are_the_contracts_byte_for_byte(scene: ImageArray) -> None:
         np.testing.assert_array_equal(transform.matrix, expected.matrix)
 
 
-def test_a_crowd_is_split_into_batches_in_order() -> None:
-    estimator, runtime = make_estimator()
-    crops = np.zeros((2 * LARGEST_BATCH + 3, 64, 48, 3), np.uint8)
+async def test_a_crowd_is_split_into_batches_in_order(estimator: Estimator, runtime: BrightnessRuntime) -> None:
+    crops = np.zeros((2 * 16 + 3, 64, 48, 3), np.uint8)
     crops[:, :, :, 0] = np.arange(len(crops))[:, None, None]
-    heatmaps = estimator.heatmaps(crops, flip_test=False)
-    assert runtime.batches == [LARGEST_BATCH, LARGEST_BATCH, 3]
+    heatmaps, _ = await estimator.infer(crops)
+    assert runtime.batches == [16, 16, 3]
     np.testing.assert_allclose(heatmaps[:, 0, 0, 0], np.arange(len(crops)) / 255, rtol=1e-5)
 
 
-def test_the_flip_test_averages_with_the_mirror_image_turned_back() -> None:
-    estimator, _ = make_estimator()
+async def test_the_flip_test_averages_with_the_mirror_image_turned_back(estimator: Estimator) -> None:
     crops = np.full((1, 64, 48, 3), 100, np.uint8)
-    left_eye, right_eye = estimator.heatmaps(crops, flip_test=True)[0, 1:3]
+    heatmaps, _ = await estimator.infer(estimator.with_mirrored(crops))
+    left_eye, right_eye = estimator.average(heatmaps)[0, 1:3]
     # Both maps of a uniform crop are its brightness plus the mean of the pair's offsets.
     np.testing.assert_allclose(left_eye, 100 / 255 + 0.015, rtol=1e-5)
     np.testing.assert_allclose(right_eye, 100 / 255 + 0.015, rtol=1e-5)
+
+
+def test_mirrored_crops_follow_the_crops(estimator: Estimator) -> None:
+    crops = np.zeros((2, 64, 48, 3), np.uint8)
+    crops[0, :, 0], crops[1, :, -1] = 7, 9
+    both = estimator.with_mirrored(crops)
+    np.testing.assert_array_equal(both[:2], crops)
+    assert (both[2, :, -1] == 7).all()
+    assert (both[3, :, 0] == 9).all()

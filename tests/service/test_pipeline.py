@@ -1,11 +1,9 @@
 import asyncio
-import threading
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from model.contract.arrays import FloatArray, ImageArray
 from model.contract.image import ImageLimits
 from service.deadline import deadline
 from service.errors import (
@@ -18,7 +16,7 @@ from service.errors import (
 from service.jobs import STAGES, ImageJob, PoseOptions
 from service.pipeline import Pipeline
 from tests.service.conftest import encode
-from tests.service.fakes import FIGURE, FakePoseRuntime, make_pipeline
+from tests.service.fakes import FIGURE, FakePoseRuntime, GatedPoseRuntime, make_pipeline
 
 
 @pytest.fixture
@@ -118,31 +116,34 @@ async def test_the_mirrored_crop_counts_in_the_flip_test(pipeline: Pipeline, pho
     assert runtime.batches == [2, 4]
 
 
-class BlockedRuntime(FakePoseRuntime):
-    """Waits until it is let go."""
-
-    def __init__(self) -> None:
-        super().__init__((48, 64))
-        self.begun = threading.Event()
-        self.go = threading.Event()
-
-    def infer(self, batch: ImageArray) -> FloatArray:
-        self.begun.set()
-        assert self.go.wait(20)
-        return super().infer(batch)
-
-
 async def test_work_that_has_not_begun_at_its_deadline_is_dropped(photo: bytes) -> None:
-    runtime = BlockedRuntime()
+    runtime = GatedPoseRuntime()
     pipeline = make_pipeline(pose_runtime=runtime)
     options = PoseOptions(detect=False)
     running = asyncio.create_task(pipeline.run(ImageJob(photo), options))
-    await asyncio.to_thread(runtime.begun.wait, 20)
+    await runtime.gate.reached()
     with pytest.raises(DeadlineExceededError):
         async with deadline(asyncio.get_running_loop().time(), timeout_ms=100):
             await pipeline.run(ImageJob(photo), options)
-    runtime.go.set()
+    runtime.gate.go.set()
     assert len((await running).people) == 1
     await pipeline.run(ImageJob(photo), options)
     assert len(runtime.batches) == 2  # not three: the expired one was never computed
+    pipeline.close()
+
+
+async def test_people_of_several_images_share_a_batch(photo: bytes) -> None:
+    runtime = GatedPoseRuntime()
+    pipeline = make_pipeline(pose_runtime=runtime)
+    options = PoseOptions(detect=False)
+    first = asyncio.create_task(pipeline.run(ImageJob(photo), options))
+    await runtime.gate.reached()
+    others = [asyncio.create_task(pipeline.run(ImageJob(photo), options)) for _ in range(3)]
+    while pipeline.estimator.batcher.depth < 3:
+        await asyncio.sleep(0)
+    runtime.gate.go.set()
+    results = await asyncio.gather(first, *others)
+    assert runtime.batches == [1, 3]
+    for result in results[1:]:
+        np.testing.assert_array_equal(result.people[0].keypoints, results[0].people[0].keypoints)
     pipeline.close()

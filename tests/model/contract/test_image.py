@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -60,6 +61,27 @@ def test_jpeg_photographs_are_bit_identical_to_pillow(photographs: dict[str, byt
             assert difference(decode_image(data), pillow_rgb(data)) < 0.01, name
             compared += 1
     assert compared >= 25
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "YCbCr"])
+@pytest.mark.parametrize("settings", [{}, {"progressive": True}, {"keep_rgb": True}, {"subsampling": 0}])
+def test_every_kind_of_jpeg_decodes_as_by_way_of_bgr(corners: ImageArray, mode: str, settings: dict[str, int]) -> None:
+    encoded = io.BytesIO()
+    Image.fromarray(corners).convert(mode).save(encoded, "JPEG", **settings)
+    assert_same_as_by_way_of_bgr(encoded.getvalue())
+
+
+def test_jpeg_photographs_decode_as_by_way_of_bgr(photographs: dict[str, bytes]) -> None:
+    for name, data in photographs.items():
+        if name not in REFUSED and read_header(data).format == "jpeg":
+            assert_same_as_by_way_of_bgr(data)
+
+
+def assert_same_as_by_way_of_bgr(jpeg: bytes) -> None:
+    stored = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    assert stored is not None
+    rgb = cv2.cvtColor(stored, cv2.COLOR_GRAY2RGB if stored.ndim == 2 else cv2.COLOR_BGR2RGB)
+    np.testing.assert_array_equal(decode_image(jpeg, apply_orientation=False), rgb)
 
 
 def test_every_format_decodes_to_the_picture(samples: dict[str, bytes]) -> None:

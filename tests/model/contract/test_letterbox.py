@@ -1,5 +1,6 @@
 """The letterbox: centred, one scale, and boxes that come back."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,6 +50,17 @@ def test_tiny_and_extreme_images_fit(size: tuple[int, int]) -> None:
     assert (fitted == 0).any()
     whole = letterbox.boxes_to_image(np.array([[0.0, 0.0, 64.0, 64.0]]))
     np.testing.assert_allclose(whole, [[0, 0, *size]])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3, 2), (97, 41), (41, 97), (64, 48), (128, 96)])
+def test_the_picture_is_resized_into_its_place(size: tuple[int, int]) -> None:
+    letterbox = Letterbox(size, (64, 48))
+    image = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    expected = np.full((48, 64, 3), FILL, dtype=np.uint8)
+    width, height = letterbox.fitted_size
+    place = np.s_[letterbox.top : letterbox.top + height, letterbox.left : letterbox.left + width]
+    expected[place] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(letterbox.fit_image(image), expected)
 
 
 @given(sides, sides, st.data())

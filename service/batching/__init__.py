@@ -1,0 +1,1 @@
+"""Dynamic batching: the items of all requests in flight share the batches of a model."""

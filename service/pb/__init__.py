@@ -1,0 +1,1 @@
+"""Generated from `protos/fasterpose/v1/pose.proto` by `make protos`."""

@@ -1,0 +1,48 @@
+"""docs/serving.md names what a server really exposes and takes."""
+
+import re
+
+import httpx
+
+from service.settings import ServiceSettings
+from tests.conftest import REPOSITORY
+
+DOCUMENT = (REPOSITORY / "docs/serving.md").read_text()
+
+
+def rows(text: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")
+    ]
+
+
+async def test_the_metrics_are_those_of_a_server(client: httpx.AsyncClient, photo: bytes) -> None:
+    await client.post("/v1/pose", content=photo, headers={"Content-Type": "image/png"})
+    await client.post("/v1/pose", content=b"x" * 300_001, headers={"Content-Type": "image/png"})
+    text = (await client.get("/metrics")).text
+    kinds = dict(re.findall(r"^# TYPE (fasterpose_\w+) (\w+)$", text, re.MULTILINE))
+    exposed = {name for name, kind in kinds.items() if kind != "gauge" or not name.endswith("_created")}
+    shown = re.search(r"<!-- metrics: tests.*?-->(.*?)<!-- metrics: end -->", DOCUMENT, re.DOTALL)
+    assert shown
+    table = {name.strip("`"): labels for name, labels, _ in rows(shown[1])}
+    assert set(table) == exposed
+    for name, labels in table.items():
+        sample = re.search(rf"^{name}(?:_bucket|_count)?(?:{{([^}}]*)}})? ", text, re.MULTILINE)
+        assert sample, name
+        found = set(re.findall(r'(\w+)="', sample[1] or "")) - {"le"}
+        assert found == set(labels.split(", ")) - {""}, name
+
+
+def test_the_settings_and_their_defaults_exist() -> None:
+    for names, *_ in (row for row in rows(DOCUMENT) if not row[0].startswith("`fasterpose_")):
+        for name in re.findall(r"`(\w+)`", names):
+            assert name in ServiceSettings.model_fields, name
+
+
+def test_plain_defaults_are_as_written() -> None:
+    fields = ServiceSettings.model_fields
+    plain = {row[0].strip("`"): row[1] for row in rows(DOCUMENT) if row[1].isdigit()}
+    assert plain
+    assert {name: str(fields[name].default) for name in plain if name in fields} == {
+        name: value for name, value in plain.items() if name in fields
+    }
