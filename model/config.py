@@ -24,6 +24,8 @@ class CodecRecipe(Section):
 
     Attributes:
         heatmap_stride: input pixels a heatmap pixel; the network's.
+        flip_shift: whether the flip test moves the mirrored heatmaps one pixel to the right; by default where the
+            alignment lags, with `stride`.
     """
 
     input_size: tuple[int, int]
@@ -33,6 +35,8 @@ class CodecRecipe(Section):
     decoder: Decoder
     box_padding: Positive = 1.25
     heatmap_stride: Annotated[int, Field(ge=1)] = 4
+    beta: Positive | None = None
+    flip_shift: bool | None = None
 
     @field_validator("input_size")
     @classmethod
@@ -41,11 +45,23 @@ class CodecRecipe(Section):
             raise ValueError(f"{list(size)} does not fit; width and height must be multiples of {COARSEST_STRIDE}")
         return size
 
+    @model_validator(mode="after")
+    def _is_a_codec(self) -> "CodecRecipe":
+        self.build()
+        return self
+
+    @property
+    def shifts_mirrored(self) -> bool:
+        """`flip_shift`, or its default."""
+        return self.alignment == "stride" if self.flip_shift is None else self.flip_shift
+
     def build(self) -> HeatmapCodec:
         """The codec."""
         width, height = self.input_size
         heatmap_size = (width // self.heatmap_stride, height // self.heatmap_stride)
-        return HeatmapCodec(self.input_size, heatmap_size, self.sigma, self.alignment, self.centre, self.decoder)
+        return HeatmapCodec(
+            self.input_size, heatmap_size, self.sigma, self.alignment, self.centre, self.decoder, self.beta
+        )
 
 
 class AugmentationRecipe(Section):

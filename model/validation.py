@@ -53,7 +53,7 @@ def draft_spec(recipe: Recipe) -> PoseSpec:
         box_padding=recipe.codec.box_padding,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        flip_shift=recipe.codec.alignment == "stride",
+        flip_shift=recipe.codec.shifts_mirrored,
     )
 
 

@@ -7,9 +7,11 @@ pytest.importorskip("torch", reason="needs the train extra")
 from model.build import build_loss, build_network
 from model.cli import RECIPES
 from model.config import Recipe, RecipeError, read_recipe
+from model.contract.spec import load_pose_spec, write_spec
 from model.loss_recipes import RceRecipe
 from model.network_recipes import FasterPoseRecipe
 from model.networks.fasterpose import FasterPose
+from model.validation import draft_spec
 
 RECIPE = """
 seed = 3
@@ -77,6 +79,8 @@ def test_what_a_recipe_leaves_out_has_the_papers_values(tmp_path: Path) -> None:
         ("sigma = 1.5", "sigma = 0", "codec.sigma: "),
         ("sigma = 1.5", "", "codec.sigma: Field required"),
         ('"dark"', '"darc"', "codec.decoder: "),
+        ('"dark"', '"soft_argmax"', "codec: Value error, codec beta is None; soft_argmax needs a positive one"),
+        ('"dark"', '"dark"\nbeta = 160', "codec: Value error, codec beta is 160.0; decoder dark takes none"),
         ('"resnet18"', '"resnet19"', "network.trunk: "),
         ("[96, 128]", "[96, 130]", "codec.input_size: Value error, [96, 130] does not fit; width and height must be"),
         ("[96, 128]", "[0, 128]", "codec.input_size: "),
@@ -124,6 +128,28 @@ def test_coarser_heatmaps_are_the_codecs_too(tmp_path: Path) -> None:
     text = RECIPE.replace('trunk = "resnet18"', 'kind = "grmi"').replace("sigma", "heatmap_stride = 8\nsigma")
     recipe = read_recipe(write(tmp_path, text))
     assert recipe.codec.build().heatmap_size == (96 // 8, 128 // 8)
+
+
+@pytest.mark.parametrize(
+    ("lines", "beta", "shift"),
+    [
+        ('alignment = "stride"\ndecoder = "quarter"', None, True),
+        ('alignment = "stride"\ndecoder = "quarter"\nflip_shift = false', None, False),
+        ('alignment = "udp"\ndecoder = "udp"', None, False),
+        ('alignment = "half_pixel"\ndecoder = "soft_argmax"\nbeta = 160\nflip_shift = true', 160, True),
+    ],
+)
+def test_decoder_and_flip_test_travel_into_the_spec(
+    tmp_path: Path, lines: str, beta: float | None, shift: bool
+) -> None:
+    text = RECIPE.replace('alignment = "half_pixel"', lines).replace('decoder = "dark"\n', "")
+    recipe = read_recipe(write(tmp_path, text))
+    spec = draft_spec(recipe)
+    (tmp_path / "bundle").mkdir()
+    write_spec(tmp_path / "bundle", spec)
+    assert load_pose_spec(tmp_path / "bundle") == spec
+    assert (spec.codec.beta, spec.flip_shift) == (beta, shift)
+    assert spec.codec.decoder == recipe.codec.decoder
 
 
 @pytest.mark.parametrize("network", ['trunk = "resnet18"', 'kind = "lite_hrnet"\ndepth = 18'])
