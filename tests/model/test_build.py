@@ -154,6 +154,16 @@ def test_a_whole_network_loads(network: FasterPose, tmp_path: Path) -> None:
     assert line == f"{count} of {count} tensors from w.safetensors; freshly initialised: none"
 
 
+def test_a_network_without_a_trunk_loads_by_its_own_names(tmp_path: Path) -> None:
+    """As HRNet's ImageNet weights do; what else the file holds is a classifier's."""
+    other, network = HRNet(8, 5), HRNet(8, 17)
+    weights = {name: value for name, value in other.state_dict().items() if not name.startswith("final_layer.")}
+    save_file(weights | {"classifier.weight": torch.zeros(2)}, tmp_path / "w.safetensors")
+    line = load_initial_weights(network, tmp_path / "w.safetensors")
+    assert line.endswith("freshly initialised: final_layer")
+    assert all(torch.equal(value, network.state_dict()[name]) for name, value in weights.items())
+
+
 def test_half_precision_is_widened(network: FasterPose, trunk_weights: dict[str, Tensor], tmp_path: Path) -> None:
     halves = {name: value.half() if value.is_floating_point() else value for name, value in trunk_weights.items()}
     save_file(halves, tmp_path / "w.safetensors")
