@@ -17,7 +17,7 @@ from model.contract.expectation import centre_of_mass, mass_around, soft_argmax
 
 Alignment = Literal["stride", "half_pixel", "udp"]
 Centre = Literal["rounded", "exact"]
-Decoder = Literal["argmax", "quarter", "dark", "udp", "soft_argmax", "integral"]
+Decoder = Literal["argmax", "quarter", "dark", "udp", "blurred", "soft_argmax", "integral"]
 
 TAIL = 3.0
 """A rounded Gaussian is cut off this many sigmas from its centre, as in SimpleBaseline."""
@@ -74,8 +74,9 @@ class HeatmapCodec:
         centre: `rounded`: the Gaussian sits on the nearest heatmap pixel and ends at 3 sigma (SimpleBaseline);
             `exact`: it sits at the sub-pixel place and fills the map (DARK).
         decoder: how positions are read. From the highest pixel: `argmax` its place, `quarter` with a quarter pixel
-            towards the higher neighbours, `dark` and `udp` with a Newton step on the log of the smoothed map. From
-            all pixels: `soft_argmax`, the mean of softmax(beta * map); `integral`, the mean of maps that are
+            towards the higher neighbours, `dark` and `udp` with a Newton step on the log of the smoothed map;
+            `blurred` is `dark` on maps smoothed before, for those with plateaus, which masks train. From all
+            pixels: `soft_argmax`, the mean of softmax(beta * map); `integral`, the mean of maps that are
             distributions themselves, as networks trained on positions give.
         beta: how sharp `soft_argmax` is; none for the other decoders.
     """
@@ -154,11 +155,14 @@ class HeatmapCodec:
         if self.decoder == "integral":
             means = centre_of_mass(heatmaps)
             return self.to_crop(means), mass_around(heatmaps, means, TAIL * self.sigma)
-        columns, rows, scores = _peaks(heatmaps)
+        scores = heatmaps.max(axis=(-2, -1))
+        if self.decoder == "blurred":
+            heatmaps = _smooth_maps(heatmaps, self.sigma)
+        columns, rows = _peaks(heatmaps)
         points = np.stack([columns, rows], axis=-1).astype(np.float64)
         if self.decoder == "quarter":
             points += _quarter_offsets(heatmaps, columns, rows)
-        elif self.decoder == "dark":
+        elif self.decoder in {"dark", "blurred"}:
             points += _dark_offsets(heatmaps, columns, rows, self.sigma)
         elif self.decoder == "udp":
             points += _udp_offsets(heatmaps, columns, rows, self.sigma)
@@ -189,12 +193,11 @@ def _cut_tail(values: DoubleArray, sigma: float) -> DoubleArray:
     return np.where(values >= floor * (1 - 1e-9), values, 0.0)
 
 
-def _peaks(maps: FloatArray) -> tuple[np.ndarray, np.ndarray, FloatArray]:
-    """(N, K, h, w) maps -> (N, K) columns, rows and values of the highest pixels."""
+def _peaks(maps: FloatArray) -> tuple[np.ndarray, np.ndarray]:
+    """(N, K, h, w) maps -> (N, K) columns and rows of the highest pixels."""
     count, joints, height, width = maps.shape
-    flat = maps.reshape(count, joints, height * width)
-    rows, columns = np.divmod(flat.argmax(axis=-1), width)
-    return columns, rows, flat.max(axis=-1)
+    rows, columns = np.divmod(maps.reshape(count, joints, height * width).argmax(axis=-1), width)
+    return columns, rows
 
 
 def _quarter_offsets(maps: FloatArray, columns: np.ndarray, rows: np.ndarray) -> DoubleArray:
@@ -292,12 +295,25 @@ def _blur_weights(sigma: float) -> tuple[DoubleArray, DoubleArray]:
     return along_x, along_y.reshape(-1, len(NEIGHBOURS))
 
 
+def _smooth_maps(maps: FloatArray, sigma: float) -> FloatArray:
+    """(N, K, h, w) maps, each smoothed."""
+    smooth = np.empty_like(maps)
+    for place in np.ndindex(maps.shape[:2]):
+        smooth[place] = _smooth(maps[place], sigma)
+    return smooth
+
+
 def _scale_to_old_peak(heatmap: FloatArray, sigma: float) -> float:
     """What gives the smoothed map the old maximum; 1 where nothing of it is positive."""
-    kernel = _blur_kernel(sigma)
-    smooth = cv2.sepFilter2D(heatmap, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_CONSTANT)  # zero outside
-    peak = float(smooth.max())
+    peak = float(_smooth(heatmap, sigma).max())
     return float(heatmap.max()) / peak if peak > 0 else 1.0
+
+
+def _smooth(heatmap: FloatArray, sigma: float) -> FloatArray:
+    """(h, w) blurred with DARK's kernel, zero outside."""
+    kernel = _blur_kernel(sigma)
+    blurred = cv2.sepFilter2D(heatmap, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(blurred, dtype=np.float32)
 
 
 def _blur_kernel(sigma: float) -> DoubleArray:

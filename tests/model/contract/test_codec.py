@@ -221,3 +221,15 @@ def test_soft_argmax_needs_a_positive_beta(beta: float | None) -> None:
 def test_no_other_decoder_takes_a_beta(decoder: Decoder) -> None:
     with pytest.raises(ValueError, match=f"codec beta is 160; decoder {decoder} takes none"):
         HeatmapCodec((192, 256), (48, 64), 2.0, "stride", "exact", decoder, 160)
+
+
+@pytest.mark.parametrize(("radius", "worst"), [(3.5, 0.15), (4.53, 0.2), (6.0, 0.25)])
+def test_blurred_finds_the_middle_of_a_plateau(radius: float, worst: float) -> None:
+    """Heatmap pixels; the highest pixel alone is the plateau's first."""
+    centres = np.random.default_rng(2).uniform((12, 12), (36, 52), (60, 2))
+    rows, columns = np.mgrid[:64, :48]
+    away = np.hypot(columns - centres[:, 0, None, None], rows - centres[:, 1, None, None])
+    disks = (away < radius).astype(np.float32)[None]
+    of, plain = codec(decoder="blurred"), codec(decoder="dark")
+    assert np.linalg.norm(of.to_heatmap(of.decode(disks)[0][0]) - centres, axis=1).mean() <= worst
+    assert np.linalg.norm(plain.to_heatmap(plain.decode(disks)[0][0]) - centres, axis=1).mean() > 0.5
