@@ -1,4 +1,4 @@
-"""`fasterpose train`, `evaluate`, `export` and `add-pt2`; `service.cli` hands them over when they are called."""
+"""The commands that need torch; `service.cli` hands them over when they are called."""
 
 import json
 import sys
@@ -13,12 +13,14 @@ from model.checkpoint import CheckpointError
 from model.config import RecipeError, read_recipe
 from model.contract.coco import AnnotationError, write_results
 from model.contract.spec import BundleError, load_pose_spec
+from model.cost_report import count_published, report
 from model.data.dataset import DataError
 from model.detector.cli import ERRORS as DETECTOR_ERRORS
 from model.detector.cli import app as detector_app
 from model.engine import DeviceError, DivergedError
 from model.export import Identity, export_run
 from model.graph import ParityError
+from model.latency import measure_latency
 from model.measure import Measurement, measure_model
 from model.notes import parse_notes
 from model.precisions import noise, open_precisions, record_accuracy, time_side_by_side
@@ -151,6 +153,22 @@ def add_pt2_command(
     embedded = ZOO / bundle
     folder = embedded if embedded.is_dir() else Path(bundle)
     typer.echo(json.dumps(add_program(folder, out, data), indent=1))
+
+
+@app.command("cost")
+def cost_command(
+    only: Annotated[str, typer.Option(help="Part of a network's name.", show_default="all networks")] = "",
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Time one crop too: OpenVINO on this CPU, eager torch on a GPU.")
+    ] = False,
+) -> None:
+    """Print what networks cost: published, counted as published, in multiply-adds, and where the figures disagree."""
+    rows = count_published(only)
+    if not rows:
+        raise typer.BadParameter(
+            f"no network's name contains {only!r}; `fasterpose cost` prints them", param_hint="--only"
+        )
+    typer.echo(report(rows, [measure_latency(row.published) for row in rows] if latency else None))
 
 
 def find_recipe(name: str) -> Path:

@@ -4,43 +4,29 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from model.contract.codec import Alignment, Centre, Decoder, HeatmapCodec
-from model.networks.backbones import TrunkName
+from model.loss_recipes import DsntRecipe, IntegralRecipe, LossRecipe
+from model.network_recipes import NetworkRecipe
+from model.section import Positive, Probability, Section, Share
 
-Positive = Annotated[float, Field(gt=0)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-TRUNK_STRIDE = 32
+COARSEST_STRIDE = 32
+"""The coarsest features of any network."""
 
 
 class RecipeError(ValueError):
     """A recipe that cannot be run; the message names the file, the key and what is wrong."""
 
 
-class Section(BaseModel):
-    """A table of a recipe; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NetworkRecipe(Section):
-    """The network.
+class CodecRecipe(Section):
+    """Crop and heatmap; see `model.contract.codec.HeatmapCodec`. Sizes are (width, height) in pixels.
 
     Attributes:
-        trunk: the ResNet.
-        bias: whether the LHR has a bias.
-        frozen_stages: how many of (stem, layer1 .. layer4) keep their initial weights.
+        heatmap_stride: input pixels a heatmap pixel; the network's.
+        flip_shift: whether the flip test moves the mirrored heatmaps one pixel to the right; by default where the
+            alignment lags, with `stride`.
     """
-
-    trunk: TrunkName
-    bias: bool = True
-    frozen_stages: Annotated[int, Field(ge=0, le=5)] = 0
-
-
-class CodecRecipe(Section):
-    """Crop and heatmap; see `model.contract.codec.HeatmapCodec`. Sizes are (width, height) in pixels."""
 
     input_size: tuple[int, int]
     sigma: Positive
@@ -48,36 +34,34 @@ class CodecRecipe(Section):
     centre: Centre
     decoder: Decoder
     box_padding: Positive = 1.25
+    heatmap_stride: Annotated[int, Field(ge=1)] = 4
+    beta: Positive | None = None
+    flip_shift: bool | None = None
 
     @field_validator("input_size")
     @classmethod
     def _fits_the_trunk(cls, size: tuple[int, int]) -> tuple[int, int]:
-        if any(side < TRUNK_STRIDE or side % TRUNK_STRIDE for side in size):
-            raise ValueError(f"{list(size)} does not fit; width and height must be multiples of {TRUNK_STRIDE}")
+        if any(side < COARSEST_STRIDE or side % COARSEST_STRIDE for side in size):
+            raise ValueError(f"{list(size)} does not fit; width and height must be multiples of {COARSEST_STRIDE}")
         return size
 
+    @model_validator(mode="after")
+    def _is_a_codec(self) -> "CodecRecipe":
+        self.build()
+        return self
+
+    @property
+    def shifts_mirrored(self) -> bool:
+        """`flip_shift`, or its default."""
+        return self.alignment == "stride" if self.flip_shift is None else self.flip_shift
+
     def build(self) -> HeatmapCodec:
-        """The codec of a network whose heatmaps are a quarter of its input."""
+        """The codec."""
         width, height = self.input_size
+        heatmap_size = (width // self.heatmap_stride, height // self.heatmap_stride)
         return HeatmapCodec(
-            self.input_size, (width // 4, height // 4), self.sigma, self.alignment, self.centre, self.decoder
+            self.input_size, heatmap_size, self.sigma, self.alignment, self.centre, self.decoder, self.beta
         )
-
-
-class LossRecipe(Section):
-    """The loss; alpha, gamma and positive_threshold belong to `rce`."""
-
-    kind: Literal["rce", "mse"]
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.7
-    gamma: Annotated[float, Field(ge=0)] = 1.0
-    positive_threshold: Share = 0.01
-
-    @field_validator("gamma")
-    @classmethod
-    def _has_a_gradient(cls, gamma: float) -> float:
-        if 0 < gamma < 1:
-            raise ValueError("must be 0 or at least 1")
-        return gamma
 
 
 class AugmentationRecipe(Section):
@@ -175,6 +159,15 @@ class Recipe(Section):
     training: Annotated[tuple[TrainingSource, ...], Field(min_length=1)]
     validation: tuple[ValidationSource, ...] = ()
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Recipe":
+        stride = self.network.heatmap_stride
+        if self.codec.heatmap_stride != stride:
+            raise ValueError(f"codec.heatmap_stride must be {stride}, that of {self.network.architecture}")
+        if isinstance(self.loss, IntegralRecipe | DsntRecipe) and self.codec.centre != "exact":
+            raise ValueError(f"loss {self.loss.kind} reads positions off the targets; codec.centre must be exact")
+        return self
+
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file; its name is the recipe's unless `name` stands in it.
@@ -195,5 +188,11 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def _explain(error: ValidationError) -> str:
-    problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+    problems = [f"{_place(item['loc'])}: {item['msg']}" for item in error.errors()]
     return "; ".join(problems).replace("Extra inputs are not permitted", "unknown key")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """The key in the file: within a table that has kinds, pydantic names the kind behind the table."""
+    table, *rest = location or ("the recipe",)
+    return ".".join(map(str, (table, *(rest[1:] if table in {"network", "loss"} else rest))))

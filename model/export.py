@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from model.build import build_loss, build_network
+from model.build import PoseNetwork, build_loss, build_network
 from model.checkpoint import Progress, load_checkpoint
 from model.config import Recipe
 from model.contract.arrays import ImageArray
@@ -22,7 +22,6 @@ from model.data.dataset import DataError, Sample, read_image
 from model.data.sources import read_training_samples
 from model.engine import ServedNetwork
 from model.graph import Graph, as_stored, quantize, trace, write_graph
-from model.networks.fasterpose import FasterPose
 from model.precisions import GRAPH, INT8_GRAPH, Accuracy, open_precisions
 from model.program import HALVES, PROGRAM, in_half_precision, write_program
 from model.train import LAST, WEIGHTS
@@ -89,7 +88,7 @@ def export_run(
     return spec
 
 
-def load_network(weights: Path, recipe: Recipe) -> FasterPose:
+def load_network(weights: Path, recipe: Recipe) -> PoseNetwork:
     """The recipe's network with a run's weights.
 
     Raises:
@@ -149,7 +148,7 @@ def _provenance(
         "commit": _commit(),
     }
     return Provenance(
-        identity.name, identity.version, f"fasterpose-{recipe.network.trunk}", identity.licence, training, accuracy
+        identity.name, identity.version, recipe.network.architecture, identity.licence, training, accuracy
     )
 
 

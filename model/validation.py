@@ -47,13 +47,13 @@ def read_validations(root: Path, recipe: Recipe, image_budget: int = 2**31) -> l
 def draft_spec(recipe: Recipe) -> PoseSpec:
     """The spec of a recipe's network before anything was measured; `export` completes its provenance."""
     return PoseSpec(
-        provenance=Provenance(recipe.name, "", f"fasterpose-{recipe.network.trunk}", "", {}, {}),
+        provenance=Provenance(recipe.name, "", recipe.network.architecture, "", {}, {}),
         skeleton=COCO_17,
         codec=recipe.codec.build(),
         box_padding=recipe.codec.box_padding,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        flip_shift=recipe.codec.alignment == "stride",
+        flip_shift=recipe.codec.shifts_mirrored,
     )
 
 

@@ -182,6 +182,7 @@ for name, text in (
     ("measure", "Measure a pose bundle again, in each precision that this CPU computes in."),
     ("export", "Write a trained network as a bundle."),
     ("add-pt2", "Copy a bundle and add what a server runs on CUDA."),
+    ("cost", "Print what the networks cost, beside what the papers print."),
     ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(

@@ -1,17 +1,13 @@
-"""FasterPose (arXiv 2107.03215): a ResNet trunk and the Low-to-High Regressor."""
-
-import math
+"""FasterPose (arXiv 2107.03215): a trunk and the Low-to-High Regressor."""
 
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle
 
-from model.networks.backbones import ResNetTrunk, TrunkName
+from model.networks.backbones import build_trunk
+from model.networks.layers import NORMAL_STD, PRIOR_LOGIT
 
 HEATMAP_STRIDE = 4
 """Input pixels a heatmap pixel, as in SimpleBaseline."""
-
-PRIOR = 0.01
-"""Heatmap value that an untrained network predicts everywhere: keeps RCE's gradient away from saturation."""
 
 
 class LowToHighRegressor(nn.Module):
@@ -21,14 +17,22 @@ class LowToHighRegressor(nn.Module):
     exactly `pixel_shuffle`.
     """
 
-    def __init__(self, in_channels: int, num_keypoints: int, upscale: int, *, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_keypoints: int,
+        upscale: int,
+        *,
+        bias: bool = True,
+        initial_logit: float = PRIOR_LOGIT,
+    ) -> None:
         """A regressor of `num_keypoints` maps, each `upscale` (L) times the features' size."""
         super().__init__()
         self.upscale = upscale
         self.conv = nn.Conv2d(in_channels, num_keypoints * upscale**2, kernel_size=1, bias=bias)
-        nn.init.normal_(self.conv.weight, std=0.001)
+        nn.init.normal_(self.conv.weight, std=NORMAL_STD)
         if self.conv.bias is not None:
-            nn.init.constant_(self.conv.bias, math.log(PRIOR / (1 - PRIOR)))
+            nn.init.constant_(self.conv.bias, initial_logit)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, M, h, w) features -> (B, N, L * h, L * w) heatmap logits."""
@@ -42,13 +46,38 @@ class FasterPose(nn.Module):
     here, because RCE wants a prior.
     """
 
-    def __init__(self, trunk: TrunkName, num_keypoints: int, *, frozen_stages: int = 0, bias: bool = True) -> None:
-        """Build FasterPose on a ResNet for `num_keypoints` heatmaps of a quarter of the input's size."""
+    heatmap_stride = HEATMAP_STRIDE
+
+    def __init__(
+        self,
+        trunk: str,
+        num_keypoints: int,
+        *,
+        frozen_stages: int = 0,
+        bias: bool = True,
+        initial_logit: float = PRIOR_LOGIT,
+    ) -> None:
+        """Build FasterPose for `num_keypoints` heatmaps of a quarter of the input's size.
+
+        Args:
+            trunk: a name that `build_trunk` knows.
+            num_keypoints: N.
+            frozen_stages: how many of the trunk's stages are never trained.
+            bias: whether the regressor has one.
+            initial_logit: what it starts from: the prior's logit where a sigmoid follows, 0 for MSE.
+
+        Raises:
+            ValueError: no trunk has this name, or its features are not coarser than the heatmaps by a whole factor.
+        """
         super().__init__()
-        self.trunk = ResNetTrunk(trunk, frozen_stages)
+        self.trunk = build_trunk(trunk, frozen_stages)
+        if self.trunk.stride % HEATMAP_STRIDE:
+            raise ValueError(f"{trunk} has stride {self.trunk.stride}; it must be a multiple of {HEATMAP_STRIDE}")
         upscale = self.trunk.stride // HEATMAP_STRIDE
-        self.regressor = LowToHighRegressor(self.trunk.out_channels, num_keypoints, upscale, bias=bias)
+        self.regressor = LowToHighRegressor(
+            self.trunk.out_channels, num_keypoints, upscale, bias=bias, initial_logit=initial_logit
+        )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) normalised RGB, H and W multiples of 32 -> (B, N, H / 4, W / 4) logits."""
+        """(B, 3, H, W) normalised RGB, H and W multiples of the trunk's stride -> (B, N, H / 4, W / 4) logits."""
         return self.regressor(self.trunk(images))

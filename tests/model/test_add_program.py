@@ -45,7 +45,7 @@ def test_a_pose_bundle_gets_a_program_and_its_figures(data: Path, tmp_path: Path
 
 def test_a_bundle_without_a_recipe_is_refused(tmp_path: Path) -> None:
     with_recipe(tmp_path / "bundle", {"network": {"trunk": "resnet999"}})
-    with pytest.raises(BundleError, match=r"holds no recipe .* \(network\.trunk: Input should be.*--pt2"):
+    with pytest.raises(BundleError, match=r"holds no recipe .* \(network\.fasterpose\.trunk: Value error.*--pt2"):
         add_program(tmp_path / "bundle", tmp_path / "copy", None)
     assert not (tmp_path / "copy").exists()
 

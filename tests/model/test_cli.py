@@ -130,3 +130,15 @@ def test_a_bug_is_not_hidden_as_a_users_mistake(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys.modules["model.cli"], "read_recipe", broken)
     with pytest.raises(KeyError, match="a bug"):
         main(["train", "--recipe", "r", "--data", "d", "--output", "o"])
+
+
+def test_costs_are_printed_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("cost", "--only", "LPN-50") == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert len(table) == 2 + 3
+    assert "| FasterPose LPN-50 | 256x192 | 17 | 2.90 | 2,900,912 | 0.8 (A) | 0.768 | 0.825 | yes |" in table
+
+
+def test_the_cost_of_an_unknown_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("cost", "--only", "hourglass") == 2
+    assert "hourglass" in capsys.readouterr().err

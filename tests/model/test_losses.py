@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from model.losses import MeanSquaredError, RegressiveCrossEntropy
+from model.losses import HardKeypointMining, MeanSquaredError, RegressiveCrossEntropy
 
 LOGITS = st.floats(-100, 100, width=32)
 TARGETS = st.one_of(st.just(0.0), st.just(1.0), st.floats(0, 1, width=32))
@@ -146,3 +146,43 @@ def test_each_loss_says_what_its_heatmaps_are() -> None:
     logits = torch.tensor([-3.0, 0.0, 2.0])
     assert torch.equal(RegressiveCrossEntropy().heatmaps(logits), logits.sigmoid())
     assert torch.equal(MeanSquaredError().heatmaps(logits), logits)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5])
+def test_squared_error_and_its_gradient_are_the_formulas(weight: float) -> None:
+    """l = w^2 (x - t)^2 / 2 and dl/dx = w^2 (x - t), divided by the count."""
+    logits, targets = torch.randn(2, 3, 4, 5, requires_grad=True), torch.rand(2, 3, 4, 5)
+    value = MeanSquaredError()(logits, targets, torch.full((2, 3), weight))
+    (gradient,) = torch.autograd.grad(value, logits)
+    value = value.detach()
+    away = (logits - targets).detach().double()
+    assert float(value) == pytest.approx(float(0.5 * (weight * away).square().mean()), rel=1e-6)
+    torch.testing.assert_close(gradient.double(), weight**2 * away / away.numel(), rtol=1e-5, atol=1e-9)
+
+
+def test_only_the_hardest_keypoints_of_each_person_count() -> None:
+    """The mean of the k largest half squared errors; the others have no gradient."""
+    logits = torch.zeros(2, 4, 3, 3, requires_grad=True)
+    errors = torch.tensor([[0.1, 0.4, 0.2, 0.3], [1.0, 0.5, 0.8, 0.9]])
+    targets = errors[:, :, None, None].expand(2, 4, 3, 3)
+    weights = torch.tensor([[1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 1.0, 1.0]])
+    value = HardKeypointMining(2)(logits, targets, weights)
+    hardest = [0.4, 0.3, 0.9, 0.8]
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert float(value.detach()) == pytest.approx(np.mean([0.5 * error**2 for error in hardest]), rel=1e-6)
+    expected = torch.tensor([[0, 0.4, 0, 0.3], [0, 0, 0.8, 0.9]])
+    torch.testing.assert_close(gradient[:, :, 0, 0], -expected / (2 * 2 * 9))
+
+
+def test_all_keypoints_hard_is_the_mean_squared_error() -> None:
+    logits, targets, weights = torch.randn(2, 3, 4, 5), torch.rand(2, 3, 4, 5), torch.ones(2, 3)
+    expected = MeanSquaredError()(logits, targets, weights)
+    torch.testing.assert_close(HardKeypointMining(3)(logits, targets, weights), expected)
+
+
+def test_more_hard_keypoints_than_there_are_is_named() -> None:
+    maps = torch.zeros(1, 3, 2, 2)
+    with pytest.raises(ValueError, match="hard_keypoints is 4; the skeleton has 3 keypoints"):
+        HardKeypointMining(4)(maps, maps, torch.ones(1, 3))
+    with pytest.raises(ValueError, match="hard_keypoints is 0"):
+        HardKeypointMining(0)

@@ -16,6 +16,11 @@ def stages(trunk: ResNetTrunk) -> list[list[nn.Module]]:
     return [[trunk.conv1, trunk.bn1], [trunk.layer1], [trunk.layer2], [trunk.layer3], [trunk.layer4]]
 
 
+def resnet_of(network: FasterPose) -> ResNetTrunk:
+    assert isinstance(network.trunk, ResNetTrunk)
+    return network.trunk
+
+
 def state_of(modules: list[nn.Module]) -> dict[str, Tensor]:
     return {f"{i}.{name}": value.clone() for i, m in enumerate(modules) for name, value in m.state_dict().items()}
 
@@ -44,7 +49,7 @@ def test_loaded_weights_compute_torchvisions_features() -> None:
 def test_frozen_stages_keep_weights_and_statistics_and_the_others_learn(frozen: int) -> None:
     network = FasterPose("resnet18", 2, frozen_stages=frozen)
     nn.init.normal_(network.regressor.conv.weight)  # else so little flows back that a rounded sum may not change
-    parts: list[list[nn.Module]] = [*stages(network.trunk), [network.regressor]]
+    parts: list[list[nn.Module]] = [*stages(resnet_of(network)), [network.regressor]]
     before = [state_of(part) for part in parts]
     optimiser = torch.optim.SGD(network.parameters(), lr=1.0)
     network.train()
@@ -65,10 +70,12 @@ def test_frozen_stages_keep_weights_and_statistics_and_the_others_learn(frozen: 
 
 def test_switching_to_training_and_back_leaves_frozen_stages_in_inference() -> None:
     network = FasterPose("resnet18", 2, frozen_stages=3).train()
-    assert [network.trunk.bn1.training, network.trunk.layer2.training, network.trunk.layer3.training] == [0, 0, 1]
+    trunk = resnet_of(network)
+    assert [trunk.bn1.training, trunk.layer2.training, trunk.layer3.training] == [0, 0, 1]
     assert not any(module.training for module in network.eval().modules())
-    assert network.train().trunk.layer4.training
-    assert not network.trunk.layer1.training
+    network.train()
+    assert trunk.layer4.training
+    assert not trunk.layer1.training
 
 
 def test_the_partial_weights_at_hand_are_torchvisions(shared_dir: Path) -> None:

@@ -5,7 +5,8 @@ pytest.importorskip("torch", reason="needs the train extra")
 import torch
 
 from model.networks.backbones import TrunkName
-from model.networks.fasterpose import PRIOR, FasterPose, LowToHighRegressor
+from model.networks.fasterpose import FasterPose, LowToHighRegressor
+from model.networks.layers import PRIOR
 
 
 def rearranged(features: torch.Tensor, keypoints: int, upscale: int) -> torch.Tensor:
