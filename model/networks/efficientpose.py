@@ -79,7 +79,11 @@ class EfficientPose(nn.Module):
     heatmap_stride = 4
 
     def __init__(self, variant: Variant, num_keypoints: int, *, initial_logit: float = 0.0) -> None:
-        """Build the variant; the head starts at N(0, 0.001) like SimpleBaseline's, the rest as torch does."""
+        """Build the variant; deconvolutions and predictor start at N(0, 0.001) like SimpleBaseline's.
+
+        The paper trains from mapped weights and gives no other start. The depthwise layer of the head has no batch norm
+        behind it: at N(0, 0.001) it would let a thousandth through, and training would wait for it.
+        """
         super().__init__()
         width, stages = FOUND[variant]
         self.stem = nn.Sequential(
@@ -90,9 +94,10 @@ class EfficientPose(nn.Module):
         head = pairwise((inputs[-1], *HEAD_WIDTHS))
         self.deconvolutions = nn.Sequential(*(deconvolution(before, after) for before, after in head))
         last = HEAD_WIDTHS[-1]
-        self.smooth = nn.Sequential(nn.Conv2d(last, last, 3, padding=1, groups=last, bias=False), nn.ReLU(inplace=True))
+        smooth = nn.Conv2d(last, last, 3, padding=1, groups=last, bias=False)
+        nn.init.kaiming_normal_(smooth.weight)
+        self.smooth = nn.Sequential(smooth, nn.ReLU(inplace=True))
         initialise_normal(self.deconvolutions)
-        initialise_normal(self.smooth)
         self.predictor = predictor(last, num_keypoints, initial_logit)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -37,3 +37,11 @@ def test_a_block_has_a_shortcut_only_where_shapes_agree() -> None:
     torch.testing.assert_close(same(features), features + same.layers(features))
     for other in (InvertedBottleneck(4, 6, 3, 2, stride=1), InvertedBottleneck(4, 4, 3, 2, stride=2)):
         assert torch.equal(other.eval()(features), other.layers(features))
+
+
+def test_the_head_lets_the_signal_through() -> None:
+    """Its depthwise convolution has no batch norm to scale it up again."""
+    network = EfficientPose("a", 5).train()
+    with torch.no_grad():
+        features = network.deconvolutions(network.stages(network.stem(torch.randn(4, 3, 64, 64))))
+        assert float(network.smooth(features).std()) > 0.1 * float(features.std())
