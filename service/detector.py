@@ -1,6 +1,7 @@
 """The person detector: image -> letterbox -> network -> boxes of people."""
 
 from model.contract.arrays import FloatArray, ImageArray
+from model.contract.crop import Size
 from model.contract.detections import ScoredBox, read_people
 from model.contract.letterbox import Letterbox
 from model.contract.spec import DetectorSpec
@@ -10,11 +11,16 @@ from service.batching.line import DEFAULT_BOUNDS, LineBounds
 from service.bundles import LoadedModel
 
 
+def letterbox_for(model: LoadedModel[DetectorSpec], image_size: Size) -> Letterbox:
+    """The letterbox of an image of (width, height) pixels in the smallest input that a detector takes."""
+    stride = model.spec.stride if model.runtime.open_sides else 0
+    return Letterbox.within(image_size, model.spec.input_size, stride)
+
+
 def fit_image(model: LoadedModel[DetectorSpec], image: ImageArray) -> tuple[Letterbox, ImageArray]:
     """An image, (H, W, 3) uint8 RGB, fitted into the smallest input that a detector takes, and the map back."""
     height, width = image.shape[:2]
-    stride = model.spec.stride if model.runtime.open_sides else 0
-    letterbox = Letterbox.within((width, height), model.spec.input_size, stride)
+    letterbox = letterbox_for(model, (width, height))
     return letterbox, letterbox.fit_image(image)
 
 

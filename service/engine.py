@@ -4,12 +4,13 @@ import logging
 
 import numpy as np
 
+from model.contract.crop import Size
 from model.contract.image import ImageLimits
 from model.contract.spec import DetectorSpec, PoseSpec
 from service.batching.limit import BatchLimit, choose_limit
 from service.batching.line import LineBounds
 from service.bundles import LoadedModel, load_detector_model, load_pose_model
-from service.detector import Detector, fit_image
+from service.detector import Detector, letterbox_for
 from service.estimator import Estimator
 from service.pipeline import Pipeline
 from service.settings import ServiceSettings
@@ -36,20 +37,20 @@ def build_pipeline(
     """Put loaded networks into a pipeline and warm them up."""
     bounds = LineBounds(settings.max_queue_items, settings.max_queue_bytes)
     limits = ImageLimits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels)
-    detector_limit = _warm_up(detector, settings.detector_batch)
+    detector_limit = _warm_up(detector, settings.detector_batch, _fitted_size(detector, PHOTOGRAPHS[0]))
     _warm_up_rectangles(detector)
     return Pipeline(
         Detector(detector, detector_limit, bounds),
-        Estimator(pose, _warm_up(pose, settings.pose_batch), bounds),
+        Estimator(pose, _warm_up(pose, settings.pose_batch, pose.spec.input_size), bounds),
         limits,
     )
 
 
-def _warm_up(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec], setting: int) -> BatchLimit:
+def _warm_up(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec], setting: int, item_size: Size) -> BatchLimit:
     """The model's largest batch; each runtime has computed one such batch after this."""
-    limit = choose_limit(model.runtime, setting)
+    limit = choose_limit(model.runtime, setting, item_size)
     for runtime in model.runtimes[1:]:
-        choose_limit(runtime, limit.size)
+        choose_limit(runtime, limit.size, item_size)
     logger.info("%s: %s", model.spec.provenance.name, limit.describe())
     return limit
 
@@ -57,7 +58,12 @@ def _warm_up(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec], setting: 
 def _warm_up_rectangles(detector: LoadedModel[DetectorSpec]) -> None:
     """Compute one photograph of each common shape: the first of a shape takes up to 0.1 s longer than the next."""
     for width, height in PHOTOGRAPHS:
-        for size in ((height, width), (width, height)):
-            _, fitted = fit_image(detector, np.zeros((*size, 3), dtype=np.uint8))
+        for photograph in ((width, height), (height, width)):
+            fitted_width, fitted_height = _fitted_size(detector, photograph)
             for runtime in detector.runtimes:
-                runtime.infer(fitted[None])
+                runtime.infer(np.zeros((1, fitted_height, fitted_width, 3), dtype=np.uint8))
+
+
+def _fitted_size(detector: LoadedModel[DetectorSpec], photograph: Size) -> Size:
+    """(width, height) of the detector's input for a photograph of that (width, height)."""
+    return letterbox_for(detector, photograph).input_size

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.contract.arrays import ImageArray
+from model.contract.crop import Size
 from service.runtime.base import Runtime
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 ROUNDS = 5
-NEAR_BEST = 1.1
+NEAR_BEST = 1.05
 """A batch whose time an item is within this factor of the best is as good, and smaller ones answer sooner."""
 LONGEST_BATCH_S = 0.1
 """Larger batches are not tried once one takes this long: others would wait for it."""
@@ -38,23 +39,28 @@ class BatchLimit:
         return f"batches of up to {self.size} (measured: {times})"
 
 
-def choose_limit(runtime: Runtime, setting: int) -> BatchLimit:
+def choose_limit(runtime: Runtime, setting: int, item_size: Size) -> BatchLimit:
     """The setting, or where it is 0 the smallest batch that computes an item nearly as fast as any.
 
     The runtime is warmed up either way.
+
+    Args:
+        runtime: what is timed.
+        setting: the largest batch, or 0.
+        item_size: (width, height) in pixels of a usual item.
     """
     if setting:
-        runtime.infer(_noise(runtime, setting))
+        runtime.infer(_noise(setting, item_size))
         return BatchLimit(setting, {})
-    seconds = measure_batches(runtime)
+    seconds = measure_batches(runtime, item_size)
     return BatchLimit(smallest_useful(seconds), seconds)
 
 
-def measure_batches(runtime: Runtime) -> dict[int, float]:
+def measure_batches(runtime: Runtime, item_size: Size) -> dict[int, float]:
     """Batch size -> the fastest of some rounds, seconds; larger sizes are tried while they bring a gain."""
     seconds: dict[int, float] = {}
     for size in SIZES:
-        items = _noise(runtime, size)
+        items = _noise(size, item_size)
         runtime.infer(items)  # the first of its size prepares memory
         seconds[size] = min(_time(runtime, items) for _ in range(ROUNDS))
         useful = smallest_useful(seconds)
@@ -64,7 +70,7 @@ def measure_batches(runtime: Runtime) -> dict[int, float]:
 
 
 def smallest_useful(seconds: dict[int, float]) -> int:
-    """The smallest batch whose time an item is within 10% of the best."""
+    """The smallest batch whose time an item is within 5% of the best."""
     best = min(time / size for size, time in seconds.items())
     return min(size for size, time in seconds.items() if time / size <= NEAR_BEST * best)
 
@@ -75,6 +81,6 @@ def _time(runtime: Runtime, items: ImageArray) -> float:
     return time.perf_counter() - began
 
 
-def _noise(runtime: Runtime, size: int) -> ImageArray:
-    width, height = runtime.input_size
-    return np.random.default_rng(0).integers(0, 256, (size, height, width, 3), dtype=np.uint8)
+def _noise(count: int, item_size: Size) -> ImageArray:
+    width, height = item_size
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)

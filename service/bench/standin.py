@@ -3,6 +3,7 @@
 `python -m service.bench.standin` runs it; its address and settings come from the environment, as for `serve`.
 """
 
+import hashlib
 import os
 import time
 
@@ -26,6 +27,8 @@ STAND_IN = "PEER_STAND_IN"
 """The variable that asks a peer for these networks."""
 BATCH_S = 0.001
 """A batch takes this long, whatever its size."""
+WORK = bytes(16_384)
+"""Hashed again and again: some 10 microseconds a time."""
 CODEC = HeatmapCodec((48, 64), (12, 16), 2.0, "stride", "rounded", "argmax")
 """Small, so that reading the heatmaps takes next to nothing."""
 DETECTOR_INPUT: Size = (64, 64)
@@ -48,7 +51,7 @@ class SpinRuntime:
         """(N, height, width, 3) uint8 -> (N, *output_shape) float32 zeros, after the time of a batch."""
         end = time.perf_counter() + BATCH_S
         while time.perf_counter() < end:
-            pass
+            hashlib.sha256(WORK)  # takes a core and not the interpreter's lock, as a network does
         return np.zeros((len(batch), *self._output_shape), dtype=np.float32)
 
 

@@ -29,4 +29,4 @@ def test_set_batches_and_common_shapes_are_computed_before_the_first_request() -
     pipeline.close()
     assert (pipeline.detector.limit.size, pipeline.estimator.limit.size) == (3, 5)
     assert pose.batches == [5]
-    assert detector.shapes == {(3, 160, 160, 3), (1, 128, 160, 3), (1, 160, 128, 3), (1, 160, 160, 3)}
+    assert detector.shapes == {(3, 128, 160, 3), (1, 128, 160, 3), (1, 160, 128, 3), (1, 160, 160, 3)}
