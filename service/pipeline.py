@@ -22,6 +22,10 @@ from service.threads import StageClock, Threads
 
 LEAST_AHEAD = 8
 """Images that are decoded at one time at least, so that a model always finds the next one ready."""
+SMALL_FILE = 256 * 1024
+"""Bytes of a file whose header is read on the event loop: tens of microseconds, where a thread would cost more."""
+FEW_PEOPLE = 2
+"""So many people's heatmaps are read on the event loop, for the same reason."""
 DECODED_BYTES = 512 * 2**20
 """Pixels held at one time, over all requests."""
 
@@ -84,8 +88,9 @@ class Pipeline:
                 header = read_header(job.data)
                 return 3 * min(header.width * header.height, self.limits.max_pixels)
 
+        small = len(job.data) <= SMALL_FILE
         try:
-            num_bytes = await clock.run(self._pixel_threads, count_bytes)
+            num_bytes = count_bytes() if small else await clock.run(self._pixel_threads, count_bytes)
         except ImageError as error:
             raise from_image_error(error) from error
         arrival = time.perf_counter()
@@ -139,7 +144,7 @@ class Pipeline:
                 poses = self.estimator.poses(heatmaps, transforms, people, options)
                 return order_by_score(without_repeats(poses, self.estimator.spec) if opened.fitted else poses)
 
-        return await clock.run(self._pixel_threads, read)
+        return read() if len(people) <= FEW_PEOPLE else await clock.run(self._pixel_threads, read)
 
 
 def _check_boxes(boxes: tuple[Box, ...], location: str, width: int, height: int) -> None:
