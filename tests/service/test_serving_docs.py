@@ -1,11 +1,17 @@
 """docs/serving.md names what a server really exposes and takes."""
 
+import asyncio
+import os
 import re
+import sys
+from pathlib import Path
 
 import httpx
+from fastapi import FastAPI
 
 from service.settings import ServiceSettings
 from tests.conftest import REPOSITORY
+from tests.service.rpc_client import rpc_server
 
 DOCUMENT = (REPOSITORY / "docs/serving.md").read_text()
 
@@ -46,3 +52,21 @@ def test_plain_defaults_are_as_written() -> None:
     assert {name: str(fields[name].default) for name in plain if name in fields} == {
         name: value for name, value in plain.items() if name in fields
     }
+
+
+async def test_the_grpc_client_runs(app: FastAPI, photo: bytes, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(photo)
+    (snippet,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    async with rpc_server(app) as server:
+        code = snippet.replace("localhost:8001", f"127.0.0.1:{server.port}")
+        client = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            code,
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        )
+        printed, _ = await client.communicate()
+    assert client.returncode == 0
+    assert printed.decode().count("nose at (") == 4
