@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +158,19 @@ class Run:
         }
         save_checkpoint(self.options.output / LAST, self.recipe, self.progress, states)
 
+    def _goes_on_from(self, old: Recipe, steps: int) -> bool:
+        """Whether `old` gave the first `steps` steps as this recipe does: they may differ in epochs still to come."""
+        length = self.recipe.schedule.model_dump(include={"epochs", "cooldown_epochs"})
+        same_but_length = old.model_copy(update={"schedule": old.schedule.model_copy(update=length)}) == self.recipe
+        theirs, ours = (list(islice(self._rates(recipe, 0), steps)) for recipe in (old, self.recipe))
+        return same_but_length and theirs == ours
+
+    def _rates(self, recipe: Recipe, first_step: int) -> Iterator[float]:
+        steps_per_epoch = -(-self.sampler.count // recipe.schedule.batch_size)
+        return learning_rates(recipe.optimiser, recipe.schedule, steps_per_epoch, first_step)
+
     def _steps(self) -> Iterator[Step]:
-        count, batch = self.sampler.count, self.recipe.schedule.batch_size
-        rates = learning_rates(self.recipe.optimiser, self.recipe.schedule, -(-count // batch), self.progress.step)
+        rates = self._rates(self.recipe, self.progress.step)
         return train_epoch(
             self.network,
             self.loss,
@@ -216,7 +227,7 @@ class Run:
 
     def _restore(self, path: Path) -> None:
         recipe, progress, states = load_checkpoint(path)
-        if recipe != self.recipe:
+        if not self._goes_on_from(recipe, progress.step):
             raise RecipeError(f"{path} was made by another recipe than {self.recipe.name}; choose another --output")
         self.network.load_state_dict(states["network"])
         self.optimiser.load_state_dict(states["optimiser"])
