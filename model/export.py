@@ -20,12 +20,11 @@ from model.contract.spec import PoseSpec, Provenance, write_spec
 from model.data.dataset import DataError, Sample, read_image
 from model.data.sources import read_training_samples
 from model.engine import ServedNetwork
-from model.graph import Graph, as_stored, cpu_has_bf16, open_graph, quantize, trace, write_graph
+from model.graph import GRAPH, Graph, as_stored, cpu_has_bf16, open_graph, quantize, trace, write_graph
 from model.networks.fasterpose import FasterPose
 from model.train import LAST, WEIGHTS
 from model.validation import Validation, draft_spec, read_validations
 
-GRAPH = "model.onnx"
 INT8_GRAPH = "model.int8.onnx"
 CALIBRATION_CROPS = 300
 

@@ -16,6 +16,9 @@ from torch.fx.experimental.optimization import fuse
 
 from model.contract.arrays import FloatArray, ImageArray
 
+GRAPH = "model.onnx"
+"""A bundle's graph in fp32, its weights stored in float16."""
+
 OPSET = 17
 PARITY_LIMIT = 1e-4
 SMALL_TENSOR = 64

@@ -24,11 +24,14 @@ from model.data.augment import Augmentation
 from model.data.dataset import Batch, EpochSampler, ImageStore, PoseDataset
 from model.data.sources import read_training_samples
 from model.engine import Averaged, Step, learning_rates, open_device, predictor, train_epoch
+from model.unfold import load_bundle
 from model.validation import Validation, read_validations
 
 LAST = "last.pt"
 METRICS = "metrics.jsonl"
 WEIGHTS = "weights.safetensors"
+STATISTICS_CROPS = 256
+"""How many crops the batch norms of a bundle, folded there, are measured on."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class TrainingOptions:
         threads: CPU threads of the network; 0 leaves torch's choice.
         image_cache_gib: memory for decoded photographs, GiB.
         checkpoint_steps: a checkpoint every so many steps, and at each epoch's end.
-        initial_weights: a safetensors file to start from.
+        initial_weights: a safetensors file or a bundle to start from.
         resume: go on from the output folder's last checkpoint.
     """
 
@@ -96,7 +99,7 @@ class Run:
         self.network = build_network(recipe).to(self.device)
         self.network.to(memory_format=torch.channels_last)
         if options.initial_weights is not None:
-            console.print(load_initial_weights(self.network, options.initial_weights))
+            console.print(self._load_initial(options.initial_weights))
         self.optimiser = build_optimiser(recipe.optimiser, self.network)
         self.averaged = self._build_average()
         self.progress = Progress()
@@ -220,6 +223,12 @@ class Run:
             persistent_workers=options.workers > 0,
         )
         return loader, sampler, validations
+
+    def _load_initial(self, path: Path) -> str:
+        if not path.is_dir():
+            return load_initial_weights(self.network, path)
+        crops = [self.loader.dataset[key].crops for key in islice(self.sampler, STATISTICS_CROPS)]
+        return load_bundle(self.network, path, torch.stack(crops).to(self.device))
 
     def _build_average(self) -> Averaged | None:
         decay = self.recipe.schedule.ema_decay
