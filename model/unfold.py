@@ -84,5 +84,5 @@ def _norms(network: nn.Module) -> dict[str, nn.BatchNorm2d]:
 
 
 def _norm_entry(name: str) -> str:
-    """The batch norm's entry for a convolution's, in torchvision's names: conv1.bias -> bn1.bias, downsample.0 -> .1."""
+    """A convolution's entry -> its batch norm's, in torchvision's names: conv1.bias -> bn1.bias, downsample.0 -> .1."""
     return name.replace("conv", "bn").replace("downsample.0", "downsample.1")
