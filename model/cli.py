@@ -55,7 +55,8 @@ def train_command(
     image_cache_gib: Annotated[float, typer.Option(min=0, help="Memory for decoded photographs, GiB.")] = 4.0,
     checkpoint_steps: Annotated[int, typer.Option(min=1, help="Optimiser steps between checkpoints.")] = 200,
     initial_weights: Annotated[
-        Path | None, typer.Option(help="safetensors file of a network or of a torchvision trunk.", show_default="none")
+        Path | None,
+        typer.Option(help="A bundle, or a safetensors file of a network or a torchvision trunk.", show_default="none"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the output folder's last checkpoint.")] = False,
 ) -> None:

@@ -87,10 +87,19 @@ class AugmentationRecipe(Section):
 
 
 class OptimiserRecipe(Section):
-    """Adam (the paper) or AdamW; weight decay belongs to AdamW."""
+    """Adam (the paper) or AdamW; weight decay belongs to AdamW.
+
+    Attributes:
+        kind: which of the two.
+        learning_rate: the schedule's highest.
+        weight_decay: for `adamw`.
+        epsilon: what Adam adds to a gradient's root mean square. The loss is a mean over pixels, so that gradients
+            of a convolution are about 1e-8, those of fresh stages 1e-12: torch's 1e-8 all but stops these.
+    """
 
     kind: Literal["adam", "adamw"] = "adam"
     learning_rate: Positive = 1e-3
+    epsilon: Positive = 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
@@ -106,25 +115,32 @@ class ScheduleRecipe(Section):
     Attributes:
         epochs: passes over the training samples.
         batch_size: samples a step.
-        kind: `steps` multiplies by `factor` at each milestone; `cosine` falls to zero.
+        kind: `steps` multiplies by `factor` at each milestone; `cosine` falls to zero; `cooldown` stays, then falls
+            to zero along a line, so that a run can be made longer or shorter until it falls.
         milestones: epochs, for `steps`.
         factor: multiplier at a milestone.
+        cooldown_epochs: the last epochs, over which `cooldown` falls.
         warmup_steps: steps over which the learning rate rises linearly from zero.
         ema_decay: decay of the averaged weights that are evaluated and exported; none without.
     """
 
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
-    kind: Literal["steps", "cosine"] = "steps"
+    kind: Literal["steps", "cosine", "cooldown"] = "steps"
     milestones: tuple[int, ...] = ()
     factor: Positive = 0.1
+    cooldown_epochs: Annotated[int, Field(ge=0)] = 0
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _ignores_nothing(self) -> "ScheduleRecipe":
-        if self.kind == "cosine" and self.milestones:
-            raise ValueError("milestones belong to steps; a cosine takes none")
+        if self.kind != "steps" and self.milestones:
+            raise ValueError(f"milestones belong to steps; a {self.kind} takes none")
+        if self.kind != "cooldown" and self.cooldown_epochs:
+            raise ValueError(f"cooldown_epochs belong to cooldown; {self.kind} takes none")
+        if self.cooldown_epochs > self.epochs:
+            raise ValueError(f"{self.cooldown_epochs} cooldown_epochs are more than the {self.epochs} epochs")
         return self
 
 

@@ -125,12 +125,14 @@ def train_epoch(
 def learning_rates(
     optimiser: OptimiserRecipe, schedule: ScheduleRecipe, steps_per_epoch: int, first_step: int
 ) -> Iterator[float]:
-    """The learning rate of every step from `first_step` on: warm-up, then steps or a cosine."""
+    """The learning rate of every step from `first_step` on: warm-up, then the schedule's kind."""
     total = steps_per_epoch * schedule.epochs
     for step in range(first_step, total):
         warmup = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
         if schedule.kind == "cosine":
             decay = 0.5 * (1 + math.cos(math.pi * step / total))
+        elif schedule.kind == "cooldown":
+            decay = min(1.0, (total - step) / (steps_per_epoch * schedule.cooldown_epochs + 1))
         else:
             decay = schedule.factor ** sum(step >= steps_per_epoch * epoch for epoch in schedule.milestones)
         yield optimiser.learning_rate * warmup * decay

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,14 @@ from model.data.augment import Augmentation
 from model.data.dataset import Batch, EpochSampler, ImageStore, PoseDataset
 from model.data.sources import read_training_samples
 from model.engine import Averaged, Step, learning_rates, open_device, predictor, train_epoch
+from model.unfold import load_bundle
 from model.validation import Validation, read_validations
 
 LAST = "last.pt"
 METRICS = "metrics.jsonl"
 WEIGHTS = "weights.safetensors"
+STATISTICS_CROPS = 256
+"""How many crops the batch norms of a bundle, folded there, are measured on."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class TrainingOptions:
         threads: CPU threads of the network; 0 leaves torch's choice.
         image_cache_gib: memory for decoded photographs, GiB.
         checkpoint_steps: a checkpoint every so many steps, and at each epoch's end.
-        initial_weights: a safetensors file to start from.
+        initial_weights: a safetensors file or a bundle to start from.
         resume: go on from the output folder's last checkpoint.
     """
 
@@ -95,7 +99,7 @@ class Run:
         self.network = build_network(recipe).to(self.device)
         self.network.to(memory_format=torch.channels_last)
         if options.initial_weights is not None:
-            console.print(load_initial_weights(self.network, options.initial_weights))
+            console.print(self._load_initial(options.initial_weights))
         self.optimiser = build_optimiser(recipe.optimiser, self.network)
         self.averaged = self._build_average()
         self.progress = Progress()
@@ -157,9 +161,19 @@ class Run:
         }
         save_checkpoint(self.options.output / LAST, self.recipe, self.progress, states)
 
+    def _goes_on_from(self, old: Recipe, steps: int) -> bool:
+        """Whether `old` gave the first `steps` steps as this recipe does: they may differ in epochs still to come."""
+        length = self.recipe.schedule.model_dump(include={"epochs", "cooldown_epochs"})
+        same_but_length = old.model_copy(update={"schedule": old.schedule.model_copy(update=length)}) == self.recipe
+        theirs, ours = (list(islice(self._rates(recipe, 0), steps)) for recipe in (old, self.recipe))
+        return same_but_length and theirs == ours
+
+    def _rates(self, recipe: Recipe, first_step: int) -> Iterator[float]:
+        steps_per_epoch = -(-self.sampler.count // recipe.schedule.batch_size)
+        return learning_rates(recipe.optimiser, recipe.schedule, steps_per_epoch, first_step)
+
     def _steps(self) -> Iterator[Step]:
-        count, batch = self.sampler.count, self.recipe.schedule.batch_size
-        rates = learning_rates(self.recipe.optimiser, self.recipe.schedule, -(-count // batch), self.progress.step)
+        rates = self._rates(self.recipe, self.progress.step)
         return train_epoch(
             self.network,
             self.loss,
@@ -210,13 +224,19 @@ class Run:
         )
         return loader, sampler, validations
 
+    def _load_initial(self, path: Path) -> str:
+        if not path.is_dir():
+            return load_initial_weights(self.network, path)
+        crops = [self.loader.dataset[key].crops for key in islice(self.sampler, STATISTICS_CROPS)]
+        return load_bundle(self.network, path, torch.stack(crops).to(self.device))
+
     def _build_average(self) -> Averaged | None:
         decay = self.recipe.schedule.ema_decay
         return None if decay is None else Averaged(self.network, build_network(self.recipe).to(self.device), decay)
 
     def _restore(self, path: Path) -> None:
         recipe, progress, states = load_checkpoint(path)
-        if recipe != self.recipe:
+        if not self._goes_on_from(recipe, progress.step):
             raise RecipeError(f"{path} was made by another recipe than {self.recipe.name}; choose another --output")
         self.network.load_state_dict(states["network"])
         self.optimiser.load_state_dict(states["optimiser"])

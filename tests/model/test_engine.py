@@ -49,7 +49,19 @@ def test_cosine_falls_to_nearly_zero() -> None:
     assert all(later < earlier for earlier, later in pairwise(values))
 
 
-@pytest.mark.parametrize("shape", [{"kind": "steps", "milestones": [1]}, {"kind": "cosine"}])
+def test_cooldown_stays_and_then_falls_to_nearly_zero_along_a_line() -> None:
+    schedule = ScheduleRecipe(epochs=3, batch_size=1, kind="cooldown", cooldown_epochs=1)
+    assert rates(schedule) == pytest.approx([1.0] * 8 + [0.8, 0.6, 0.4, 0.2])
+
+
+def test_a_cooldown_of_no_epochs_stays_to_the_end() -> None:
+    assert rates(ScheduleRecipe(epochs=2, batch_size=1, kind="cooldown")) == [1.0] * 8
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [{"kind": "steps", "milestones": [1]}, {"kind": "cosine"}, {"kind": "cooldown", "cooldown_epochs": 2}],
+)
 def test_a_resumed_schedule_goes_on_where_it_was(shape: dict[str, object]) -> None:
     schedule = ScheduleRecipe.model_validate({"epochs": 3, "batch_size": 1, "warmup_steps": 6} | shape)
     assert rates(schedule, first_step=5) == rates(schedule)[5:]

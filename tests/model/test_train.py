@@ -206,6 +206,31 @@ def test_resuming_by_another_recipe_is_refused(unbroken: Finished) -> None:
         train(recipe, replace(unbroken.options, resume=True), QUIET)
 
 
+def with_schedule(recipe: Recipe, **changes: Any) -> Recipe:
+    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update=changes), "validation": ()})
+
+
+def test_a_run_whose_rate_has_not_fallen_yet_may_be_made_longer(unbroken: Finished, tmp_path: Path) -> None:
+    options = replace(unbroken.options, output=tmp_path / "whole", checkpoint_steps=100)
+    whole = Finished(with_schedule(unbroken.recipe, kind="cooldown", epochs=2, cooldown_epochs=1), options, {})
+    train(whole.recipe, options, QUIET)
+    short = replace(whole, options=replace(options, output=tmp_path / "short"))
+    train(with_schedule(whole.recipe, epochs=1, cooldown_epochs=0), short.options, QUIET)
+    assert not same_weights(whole, short)
+    assert same_weights(whole, resume(short, short.options.output))
+
+
+@pytest.mark.parametrize("epochs", [1, 3], ids=["shorter than it is", "its rate has fallen"])
+def test_another_length_that_would_change_steps_already_taken_is_refused(
+    unbroken: Finished, tmp_path: Path, epochs: int
+) -> None:
+    options = replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=100)
+    recipe = with_schedule(unbroken.recipe, kind="cooldown", epochs=2, cooldown_epochs=1)
+    train(recipe, options, QUIET)
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(with_schedule(recipe, epochs=epochs), replace(options, resume=True), QUIET)
+
+
 @pytest.fixture
 def options(data: Path, tmp_path: Path) -> TrainingOptions:
     return TrainingOptions(data=data, output=tmp_path / "run", workers=0)
