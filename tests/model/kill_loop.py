@@ -38,7 +38,7 @@ def main(folder: Path, kills: int) -> None:
         if os.WIFEXITED(os.waitpid(child, 0)[1]) and not reached(options) >= EPOCHS * 3:
             sys.exit(f"kill {number}: the run ended by itself; the checkpoint or its resume is broken")
         kept, shown = reached(options), last_metric(options)
-        print(f"kill {number + 1}: step {shown} of metrics, {kept} in the checkpoint")
+        sys.stdout.write(f"kill {number + 1}: step {shown} of metrics, {kept} in the checkpoint\n")
         if shown - kept > INTERVAL or kept < seen:
             sys.exit(f"kill {number}: more than {INTERVAL} steps are lost: {shown} trained, {kept} kept, {seen} before")
         seen = kept
@@ -64,7 +64,7 @@ def start(recipe: Recipe, options: TrainingOptions) -> int:
     try:
         train(recipe, TrainingOptions(**{**vars(options), "resume": resumed}), Console(quiet=True))
     except BaseException as error:
-        print(f"child: {error!r}", file=sys.stderr)
+        sys.stderr.write(f"child: {error!r}\n")
         os._exit(1)
     os._exit(0)
 
