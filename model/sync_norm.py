@@ -43,13 +43,13 @@ class _Sum(torch.autograd.Function):
     """The sum over all processes; its gradient is the sum of their gradients."""
 
     @staticmethod
-    def forward(_: FunctionCtx, value: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, value: Tensor) -> Tensor:  # noqa: ARG004 - torch gives it
         total = value.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(_: FunctionCtx, *gradients: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:  # noqa: ARG004 - torch gives it
         total = gradients[0].contiguous().clone()
         dist.all_reduce(total)
         return total

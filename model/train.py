@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -256,7 +256,7 @@ class Run:
         self.console.print(f"round {self.progress.epoch // self.recipe.schedule.epochs + 1}: on from the best weights")
 
     @contextmanager
-    def _board(self) -> Iterator[SummaryWriter | None]:
+    def _board(self) -> Generator[SummaryWriter | None]:
         """TensorBoard's writer; processes that do not lead have none."""
         if not self.ranks.leads:
             yield None

@@ -72,7 +72,7 @@ def _measure_norms(network: nn.Module, crops: Tensor) -> None:
         hook.remove()
     for norm in norms:
         variance, mean = torch.var_mean(inputs[norm], dim=(0, 2, 3))
-        norm.bias += mean
+        norm.bias.add_(mean)
         norm.weight.copy_((variance + norm.eps).sqrt())
         norm.state_dict()["running_mean"].copy_(mean)
         norm.state_dict()["running_var"].copy_(variance)

@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def start(recipe: Recipe, options: TrainingOptions) -> int:
         return child
     resumed = (options.output / LAST).exists()
     try:
-        train(recipe, TrainingOptions(**{**vars(options), "resume": resumed}), Console(quiet=True))
+        train(recipe, replace(options, resume=resumed), Console(quiet=True))
     except BaseException as error:
         sys.stderr.write(f"child: {error!r}\n")
         os._exit(1)
