@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torchvision.models import resnet
 
 from model import train as train_module
 from model.checkpoint import CheckpointError, load_checkpoint
@@ -25,6 +26,7 @@ from model.contract.coco import AnnotationError
 from model.data.dataset import DataError
 from model.data.shares import Part, StepBatch
 from model.engine import DeviceError, DivergedError, Step, train_epoch
+from model.evaluate import Predictor
 from model.interruption import InterruptedRunError
 from model.metrics_file import METRICS
 from model.networks.backbones import BUILDERS
@@ -338,10 +340,14 @@ class _Forgetful(NarrowResNet):
         self.layer4.append(torch.nn.Dropout2d(0.5))
 
 
+def _forgetful(**_: bool) -> resnet.ResNet:
+    return cast("resnet.ResNet", _Forgetful())
+
+
 def test_a_resumed_run_drops_the_features_that_it_would_have_dropped(
     unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BUILDERS, "resnet18", lambda **_: _Forgetful())
+    monkeypatch.setitem(BUILDERS, "resnet18", _forgetful)
     recipe = with_schedule(unbroken.recipe, epochs=2)
     options = replace(unbroken.options, output=tmp_path / "whole", checkpoint_steps=2)
     whole = Finished(recipe, options, train(recipe, options, QUIET))
@@ -442,7 +448,11 @@ def test_a_round_begins_at_the_best_weights_with_a_fresh_optimiser(
     unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = iter([0.3, 0.2, 0.1, 0.4])
-    monkeypatch.setattr(Validation, "figures", lambda self, _: {f"{self.source.name}/AP": next(told)})
+
+    def figures(validation: Validation, _: Predictor) -> dict[str, float]:
+        return {f"{validation.source.name}/AP": next(told)}
+
+    monkeypatch.setattr(Validation, "figures", figures)
     schedule = unbroken.recipe.schedule.model_copy(update={"epochs": 2, "rounds": 2})
     first = unbroken.recipe.validation[:1]
     recipe = unbroken.recipe.model_copy(update={"schedule": schedule, "validation": first})
