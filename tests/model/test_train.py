@@ -438,8 +438,10 @@ def test_accumulated_parts_give_nearly_the_same_losses(unbroken: Finished, tmp_p
     recipe = with_schedule(unbroken.recipe, epochs=1, accumulate=2)
     options = replace(unbroken.options, output=tmp_path / "run")
     train(recipe, options, QUIET)
-    losses = [entry["loss"] for entry in Finished(recipe, options, {}).metrics()][:3]
-    expected = [entry["loss"] for entry in unbroken.metrics()][:3]
+    losses, expected = (
+        [entry["loss"] for entry in run.metrics() if "loss" in entry][:3]
+        for run in (Finished(recipe, options, {}), unbroken)
+    )
     assert losses == pytest.approx(expected, rel=0.1)
     assert losses != expected
 
