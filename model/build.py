@@ -120,8 +120,8 @@ def build_optimiser(recipe: OptimiserRecipe, network: nn.Module) -> Optimizer:
     """The recipe's optimiser over the network's trainable parameters."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if recipe.kind == "adam":
-        return Adam(parameters, lr=recipe.learning_rate, fused=True)
-    return AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+        return Adam(parameters, lr=recipe.learning_rate, eps=recipe.epsilon, fused=True)
+    return AdamW(parameters, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True)
 
 
 def load_initial_weights(network: nn.Module, path: Path) -> str:

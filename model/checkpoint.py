@@ -1,5 +1,6 @@
 """Checkpoints that survive a kill: written beside, then renamed."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from model.config import Recipe
+from model.whole_file import write_whole
 
 CHECKPOINT_VERSION = 1
 
@@ -21,29 +23,35 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        epoch: the epoch under way, from 0.
+        epoch: the epoch under way, from 0, counted through all rounds.
         samples: training samples of this epoch that were used.
         step: optimiser steps since the start.
         seconds: training time so far.
+        best: the highest figure of a validation so far; none before the first.
     """
 
     epoch: int = 0
     samples: int = 0
     step: int = 0
     seconds: float = 0.0
+    best: float | None = None
 
 
 def save_checkpoint(path: Path, recipe: Recipe, progress: Progress, states: dict[str, Any]) -> None:
-    """Write the recipe, the progress and the named state dicts; the old file stays until the new one is whole."""
+    """Write the recipe, the progress and the named state dicts; the old file stays until the new one is whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     content = {
         "version": CHECKPOINT_VERSION,
         "recipe": recipe.model_dump(mode="json"),
         "progress": vars(progress),
         "states": states,
     }
-    beside = path.with_suffix(".part")
-    torch.save(content, beside)
-    beside.replace(path)
+    buffer = io.BytesIO()  # torch's own writer answers a full disk with a RuntimeError
+    torch.save(content, buffer)
+    write_whole(path, buffer.getbuffer())
 
 
 def load_checkpoint(path: Path) -> tuple[Recipe, Progress, dict[str, Any]]:
@@ -56,7 +64,7 @@ def load_checkpoint(path: Path) -> tuple[Recipe, Progress, dict[str, Any]]:
         raise CheckpointError(f"there is no checkpoint {path}")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        version = content["version"]
+        version = content.get("version", "none")
     except Exception as error:  # torch raises many types for a damaged file
         raise CheckpointError(f"checkpoint {path} cannot be read: {error}") from error
     if version != CHECKPOINT_VERSION:

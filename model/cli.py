@@ -20,6 +20,7 @@ from model.detector.cli import app as detector_app
 from model.engine import DeviceError, DivergedError
 from model.export import Identity, export_run
 from model.graph import ParityError
+from model.interruption import InterruptedRunError
 from model.latency import measure_latency
 from model.measure import Measurement, measure_model
 from model.notes import parse_notes
@@ -55,11 +56,21 @@ def train_command(
     image_cache_gib: Annotated[float, typer.Option(min=0, help="Memory for decoded photographs, GiB.")] = 4.0,
     checkpoint_steps: Annotated[int, typer.Option(min=1, help="Optimiser steps between checkpoints.")] = 200,
     initial_weights: Annotated[
-        Path | None, typer.Option(help="safetensors file of a network or of a torchvision trunk.", show_default="none")
+        Path | None,
+        typer.Option(help="A bundle, or a safetensors file of a network or a torchvision trunk.", show_default="none"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the output folder's last checkpoint.")] = False,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="Embedded bundle or bundle folder that a recipe's [distillation] learns from.", show_default="none"
+        ),
+    ] = None,
+    sync_batch_norm: Annotated[
+        bool, typer.Option("--sync-batch-norm", help="Under torchrun: batch norms over all processes' samples.")
+    ] = False,
 ) -> None:
-    """Train a pose network by a recipe."""
+    """Train a pose network by a recipe; torchrun starts it on several processes."""
     options = TrainingOptions(
         data=data,
         output=output,
@@ -71,6 +82,8 @@ def train_command(
         checkpoint_steps=checkpoint_steps,
         initial_weights=initial_weights,
         resume=resume,
+        teacher=None if teacher is None else find_bundle(teacher),
+        sync_batch_norm=sync_batch_norm,
     )
     train(read_recipe(find_recipe(recipe)), options, Console())
 
@@ -150,9 +163,7 @@ def add_pt2_command(
     ] = None,
 ) -> None:
     """Copy a bundle and add model.pt2, which a server runs on CUDA."""
-    embedded = ZOO / bundle
-    folder = embedded if embedded.is_dir() else Path(bundle)
-    typer.echo(json.dumps(add_program(folder, out, data), indent=1))
+    typer.echo(json.dumps(add_program(find_bundle(bundle), out, data), indent=1))
 
 
 @app.command("cost")
@@ -177,10 +188,23 @@ def find_recipe(name: str) -> Path:
     return named if named.is_file() else Path(name)
 
 
+def find_bundle(name: str) -> Path:
+    """The folder of a bundle given by its name among the embedded ones or by its path."""
+    embedded = ZOO / name
+    return embedded if embedded.is_dir() else Path(name)
+
+
 def main(arguments: list[str]) -> None:
-    """Run a command; an error that the user can act on is one line and exit code 2."""
+    """Run a command; an error that the user can act on is one line and exit code 2, a signal 130 or 143."""
     try:
         app(arguments, prog_name="fasterpose")
+    except InterruptedRunError as interruption:
+        typer.echo(f"fasterpose: {interruption}", err=True)
+        sys.exit(interruption.exit_code)
     except ERRORS as error:
         typer.echo(f"fasterpose: {error}", err=True)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from model.contract.codec import Alignment, Centre, Decoder, HeatmapCodec
-from model.loss_recipes import DsntRecipe, IntegralRecipe, LossRecipe
+from model.loss_recipes import DsntRecipe, IntegralRecipe, LossRecipe, MseRecipe, OhkmRecipe, RceRecipe
 from model.network_recipes import NetworkRecipe
 from model.section import Positive, Probability, Section, Share
 
@@ -87,10 +87,21 @@ class AugmentationRecipe(Section):
 
 
 class OptimiserRecipe(Section):
-    """Adam (the paper) or AdamW; weight decay belongs to AdamW."""
+    """Adam (the paper) or AdamW; weight decay belongs to AdamW.
+
+    Attributes:
+        kind: which of the two.
+        learning_rate: the schedule's highest.
+        weight_decay: for `adamw`.
+        clip_norm: longest gradient, all parameters together; longer ones are shortened to it. None is by default.
+        epsilon: what Adam adds to a gradient's root mean square. The loss is a mean over pixels, so that gradients
+            of a convolution are about 1e-8, those of fresh stages 1e-12: torch's 1e-8 all but stops these.
+    """
 
     kind: Literal["adam", "adamw"] = "adam"
     learning_rate: Positive = 1e-3
+    epsilon: Positive = 1e-8
+    clip_norm: Positive | None = None
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
@@ -105,27 +116,51 @@ class ScheduleRecipe(Section):
 
     Attributes:
         epochs: passes over the training samples.
-        batch_size: samples a step.
-        kind: `steps` multiplies by `factor` at each milestone; `cosine` falls to zero.
+        batch_size: samples a step, on all processes and in all parts together.
+        accumulate: parts of a step's samples that are computed one after another, for batches beyond the memory.
+        rounds: how often the whole schedule runs (LPN's iterative training, arXiv 1911.10346); from the second on it
+            starts from the best weights so far, with a fresh optimiser.
+        kind: `steps` multiplies by `factor` at each milestone; `cosine` falls to zero; `cooldown` stays, then falls
+            to zero along a line, so that a run can be made longer or shorter until it falls.
         milestones: epochs, for `steps`.
         factor: multiplier at a milestone.
+        cooldown_epochs: the last epochs, over which `cooldown` falls.
         warmup_steps: steps over which the learning rate rises linearly from zero.
         ema_decay: decay of the averaged weights that are evaluated and exported; none without.
     """
 
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
-    kind: Literal["steps", "cosine"] = "steps"
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    rounds: Annotated[int, Field(ge=1)] = 1
+    kind: Literal["steps", "cosine", "cooldown"] = "steps"
     milestones: tuple[int, ...] = ()
     factor: Positive = 0.1
+    cooldown_epochs: Annotated[int, Field(ge=0)] = 0
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _ignores_nothing(self) -> "ScheduleRecipe":
-        if self.kind == "cosine" and self.milestones:
-            raise ValueError("milestones belong to steps; a cosine takes none")
+        if self.kind != "steps" and self.milestones:
+            raise ValueError(f"milestones belong to steps; a {self.kind} takes none")
+        if self.kind != "cooldown" and self.cooldown_epochs:
+            raise ValueError(f"cooldown_epochs belong to cooldown; {self.kind} takes none")
+        if self.cooldown_epochs > self.epochs:
+            raise ValueError(f"{self.cooldown_epochs} cooldown_epochs are more than the {self.epochs} epochs")
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate is {self.accumulate}; a batch of {self.batch_size} has not so many parts")
         return self
+
+
+class DistillationRecipe(Section):
+    """Learning from a bundle, which `--teacher` names.
+
+    Attributes:
+        weight: of the loss against the teacher's heatmaps, for all joints; the labels keep the rest.
+    """
+
+    weight: Probability = 0.5
 
 
 class TrainingSource(Section):
@@ -156,6 +191,7 @@ class Recipe(Section):
     augmentation: AugmentationRecipe = AugmentationRecipe()
     optimiser: OptimiserRecipe = OptimiserRecipe()
     schedule: ScheduleRecipe
+    distillation: DistillationRecipe | None = None
     training: Annotated[tuple[TrainingSource, ...], Field(min_length=1)]
     validation: tuple[ValidationSource, ...] = ()
 
@@ -166,6 +202,10 @@ class Recipe(Section):
             raise ValueError(f"codec.heatmap_stride must be {stride}, that of {self.network.architecture}")
         if isinstance(self.loss, IntegralRecipe | DsntRecipe) and self.codec.centre != "exact":
             raise ValueError(f"loss {self.loss.kind} reads positions off the targets; codec.centre must be exact")
+        if self.distillation is not None and not isinstance(self.loss, RceRecipe | MseRecipe | OhkmRecipe):
+            raise ValueError(f"distillation teaches heatmaps; loss {self.loss.kind} is not rce, mse or ohkm")
+        if self.schedule.rounds > 1 and not self.validation:
+            raise ValueError("schedule.rounds start from the best weights; a [[validation]] must say which these are")
         return self
 
 

@@ -11,10 +11,12 @@ from torch.optim import Optimizer
 
 from model.config import OptimiserRecipe, ScheduleRecipe
 from model.contract.arrays import FloatArray, ImageArray
-from model.data.dataset import Batch
+from model.data.shares import StepBatch
 from model.evaluate import Predictor
 from model.losses import HeatmapLoss
 from model.networks.normalise import Normalise
+from model.ranks import ALONE, Ranks
+from model.teacher import Teacher
 
 EMA_WARMUP = 10
 """The averaging decay starts near 0 and nears its final value over about this many times 10 steps."""
@@ -89,15 +91,22 @@ def train_epoch(
     network: nn.Module,
     loss: HeatmapLoss,
     optimiser: Optimizer,
-    batches: Iterable[Batch],
+    batches: Iterable[StepBatch],
     learning_rates: Iterator[float],
     first_step: int,
     *,
     device: torch.device,
     bf16: bool,
     averaged: Averaged | None,
+    seed: int = 0,
+    clip_norm: float | None = None,
+    teacher: Teacher | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Step]:
     """Train on `batches`, yielding after every optimiser step.
+
+    Random numbers of the network (dropout) are a function of seed, step and process alone, so that a resumed run
+    draws those that it would have drawn.
 
     Raises:
         DivergedError: the loss is NaN or infinite; the step is not taken.
@@ -106,31 +115,45 @@ def train_epoch(
     normalise = Normalise().to(device)
     for step, batch in enumerate(batches, first_step):
         learning_rate = next(learning_rates)
-        crops, heatmaps, weights = (tensor.to(device, non_blocking=True) for tensor in batch)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            logits = network(normalise(crops).contiguous(memory_format=torch.channels_last))
-        value = loss(logits, heatmaps, weights)
-        if not math.isfinite(float(value.detach())):
-            raise DivergedError(f"the loss is {float(value.detach())} at step {step}; lower the learning rate")
+        torch.manual_seed(int(np.random.SeedSequence((seed, step, ranks.rank)).generate_state(1)[0]))
+        optimiser.zero_grad(set_to_none=True)
+        total = torch.zeros((), device=device)
+        for part in batch.parts:
+            crops, heatmaps, weights = (tensor.to(device, non_blocking=True) for tensor in part.batch)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+                logits = network(normalise(crops).contiguous(memory_format=torch.channels_last))
+            if teacher is None:
+                value = loss(logits, heatmaps, weights)
+            else:
+                value = teacher.loss(loss, logits, crops, heatmaps, weights)
+            share = value * part.weight
+            share.backward()
+            total += share.detach()
+        value = float(ranks.sum(total))
+        if not math.isfinite(value):
+            raise DivergedError(f"the loss is {value} at step {step}; lower the learning rate")
+        ranks.sum_gradients(network.parameters())
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
         optimiser.step()
         if averaged is not None:
             averaged.update(step)
-        yield Step(step + 1, float(value.detach()), learning_rate, len(crops))
+        yield Step(step + 1, value, learning_rate, batch.samples)
 
 
 def learning_rates(
     optimiser: OptimiserRecipe, schedule: ScheduleRecipe, steps_per_epoch: int, first_step: int
 ) -> Iterator[float]:
-    """The learning rate of every step from `first_step` on: warm-up, then steps or a cosine."""
+    """The learning rate of every step from `first_step` on: warm-up, then the schedule's kind, anew every round."""
     total = steps_per_epoch * schedule.epochs
-    for step in range(first_step, total):
+    for step in (number % total for number in range(first_step, total * schedule.rounds)):
         warmup = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
         if schedule.kind == "cosine":
             decay = 0.5 * (1 + math.cos(math.pi * step / total))
+        elif schedule.kind == "cooldown":
+            decay = min(1.0, (total - step) / (steps_per_epoch * schedule.cooldown_epochs + 1))
         else:
             decay = schedule.factor ** sum(step >= steps_per_epoch * epoch for epoch in schedule.milestones)
         yield optimiser.learning_rate * warmup * decay

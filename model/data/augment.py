@@ -5,6 +5,7 @@ Order and distributions are SimpleBaseline's (arXiv 1804.06208), with the half-b
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 
@@ -56,7 +57,7 @@ class Augmentation:
             return crop
         gain, offset = 1 + rng.uniform(-bound, bound), 255 * rng.uniform(-bound, bound) / 2
         levels = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
-        return levels[crop]
+        return np.asarray(cv2.LUT(crop, levels), dtype=np.uint8)
 
     def _half_body(self, upright: CropWindow, points: DoubleArray, labelled: BoolArray, rng: Generator) -> CropWindow:
         is_upper = np.isin(np.arange(len(points)), self.skeleton.upper_body)

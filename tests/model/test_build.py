@@ -137,11 +137,11 @@ def test_a_network_that_cannot_be_built_is_named(network: dict[str, object], nam
 def test_the_optimiser_is_the_recipes_and_leaves_frozen_stages_alone(network: FasterPose) -> None:
     adam = build_optimiser(OptimiserRecipe(kind="adam", learning_rate=2e-3), network)
     assert isinstance(adam, Adam)
-    assert adam.param_groups[0]["lr"] == 2e-3
+    assert (adam.param_groups[0]["lr"], adam.param_groups[0]["eps"]) == (2e-3, 1e-8)
     trunk_of(network).layer1.requires_grad_(requires_grad=False)
-    adamw = build_optimiser(OptimiserRecipe(kind="adamw", weight_decay=0.05), network)
+    adamw = build_optimiser(OptimiserRecipe(kind="adamw", weight_decay=0.05, epsilon=1e-11), network)
     assert isinstance(adamw, AdamW)
-    assert adamw.param_groups[0]["weight_decay"] == 0.05
+    assert (adamw.param_groups[0]["weight_decay"], adamw.param_groups[0]["eps"]) == (0.05, 1e-11)
     assert len(adamw.param_groups[0]["params"]) < len(adam.param_groups[0]["params"])
 
 

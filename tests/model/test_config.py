@@ -101,6 +101,18 @@ def test_what_a_recipe_leaves_out_has_the_papers_values(tmp_path: Path) -> None:
         ),
         ("epochs = 2", "epochs = 0", "schedule.epochs: "),
         ("epochs = 2", 'epochs = 2\nkind = "cosine"\nmilestones = [1]', "schedule: Value error, milestones belong to"),
+        ("epochs = 2", "epochs = 2\ncooldown_epochs = 1", "schedule: Value error, cooldown_epochs belong to cooldown"),
+        (
+            "epochs = 2",
+            'epochs = 2\nkind = "cooldown"\ncooldown_epochs = 3',
+            "schedule: Value error, 3 cooldown_epochs are more than the 2 epochs",
+        ),
+        (
+            "epochs = 2",
+            'epochs = 2\nkind = "cooldown"\nmilestones = [1]',
+            "schedule: Value error, milestones belong to",
+        ),
+        ("[loss]", "[optimiser]\nepsilon = 0\n[loss]", "optimiser.epsilon: "),
         ("[loss]", "[optimiser]\nweight_decay = 0.1\n[loss]", "optimiser: Value error, weight_decay belongs to adamw"),
         ("[loss]", "[augmentation]\nscale = 1.0\n[loss]", "augmentation.scale: "),
         ('images = "images"', 'images = "images"\nrepeat = 0', "training.0.repeat: "),

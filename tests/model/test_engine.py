@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from model.config import OptimiserRecipe, ScheduleRecipe
 from model.data.dataset import Batch
+from model.data.shares import Part, StepBatch
 from model.engine import (
     Averaged,
     DeviceError,
@@ -49,7 +50,19 @@ def test_cosine_falls_to_nearly_zero() -> None:
     assert all(later < earlier for earlier, later in pairwise(values))
 
 
-@pytest.mark.parametrize("shape", [{"kind": "steps", "milestones": [1]}, {"kind": "cosine"}])
+def test_cooldown_stays_and_then_falls_to_nearly_zero_along_a_line() -> None:
+    schedule = ScheduleRecipe(epochs=3, batch_size=1, kind="cooldown", cooldown_epochs=1)
+    assert rates(schedule) == pytest.approx([1.0] * 8 + [0.8, 0.6, 0.4, 0.2])
+
+
+def test_a_cooldown_of_no_epochs_stays_to_the_end() -> None:
+    assert rates(ScheduleRecipe(epochs=2, batch_size=1, kind="cooldown")) == [1.0] * 8
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [{"kind": "steps", "milestones": [1]}, {"kind": "cosine"}, {"kind": "cooldown", "cooldown_epochs": 2}],
+)
 def test_a_resumed_schedule_goes_on_where_it_was(shape: dict[str, object]) -> None:
     schedule = ScheduleRecipe.model_validate({"epochs": 3, "batch_size": 1, "warmup_steps": 6} | shape)
     assert rates(schedule, first_step=5) == rates(schedule)[5:]
@@ -101,11 +114,24 @@ def batches(count: int, size: int = 2) -> list[Batch]:
     ]
 
 
+def whole(batch: Batch) -> StepBatch:
+    """A step of one part."""
+    return StepBatch(len(batch.crops), [Part(batch, 1.0)])
+
+
 def run(network: nn.Module, data: list[Batch], learning_rate: float = 0.1, first_step: int = 0) -> Iterator[object]:
     optimiser = torch.optim.SGD(network.parameters(), lr=99.0)
     values = iter([learning_rate] * len(data))
     return train_epoch(
-        network, MeanSquaredError(), optimiser, data, values, first_step, device=CPU, bf16=False, averaged=None
+        network,
+        MeanSquaredError(),
+        optimiser,
+        map(whole, data),
+        values,
+        first_step,
+        device=CPU,
+        bf16=False,
+        averaged=None,
     )
 
 
@@ -124,10 +150,37 @@ def test_a_step_is_one_of_gradient_descent_at_the_schedules_rate() -> None:
 def test_steps_are_numbered_on_and_samples_counted() -> None:
     data = [*batches(2), *batches(1, size=1)]
     steps = list(train_epoch(
-        Spot(), MeanSquaredError(), torch.optim.SGD(Spot().parameters(), lr=1.0), data, iter([0.3, 0.2, 0.1]), 7,
-        device=CPU, bf16=False, averaged=None,
+        Spot(), MeanSquaredError(), torch.optim.SGD(Spot().parameters(), lr=1.0), map(whole, data),
+        iter([0.3, 0.2, 0.1]), 7, device=CPU, bf16=False, averaged=None,
     ))  # fmt: skip
     assert [(step.step, step.learning_rate, step.samples) for step in steps] == [(8, 0.3, 2), (9, 0.2, 2), (10, 0.1, 1)]
+
+
+def test_a_step_in_parts_is_the_step_of_the_whole() -> None:
+    (batch,) = batches(1, size=5)
+    parts = [Part(Batch(*(t[a:b] for t in batch)), (b - a) / 5) for a, b in ((0, 2), (2, 4), (4, 5))]
+    results: list[tuple[float, float]] = []
+    for step_batch in (whole(batch), StepBatch(5, parts)):
+        network = Spot()
+        optimiser = torch.optim.SGD(network.parameters(), lr=1.0)
+        arguments = (network, MeanSquaredError(), optimiser, [step_batch], iter([0.1]), 0)
+        (step,) = train_epoch(*arguments, device=CPU, bf16=False, averaged=None)
+        assert step.samples == 5
+        results.append((step.loss, network.weight.item()))
+    assert results[0] == pytest.approx(results[1], rel=1e-5)
+
+
+def test_long_gradients_are_shortened_to_the_clip_norm() -> None:
+    network = Spot()
+    optimiser = torch.optim.SGD(network.parameters(), lr=1.0)
+    arguments = (network, MeanSquaredError(), optimiser, map(whole, batches(1)), iter([1.0]), 0)
+    list(train_epoch(*arguments, device=CPU, bf16=False, averaged=None, clip_norm=1e-3))
+    assert abs(network.weight.item() - 0.5) == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_a_round_begins_with_the_schedule_anew() -> None:
+    once = rates(ScheduleRecipe(epochs=2, batch_size=1, warmup_steps=2, milestones=(1,)))
+    assert rates(ScheduleRecipe(epochs=2, batch_size=1, warmup_steps=2, milestones=(1,), rounds=3)) == 3 * once
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
@@ -155,7 +208,7 @@ def test_bf16_computes_the_network_in_bf16_and_the_loss_in_float32() -> None:
     network = Recording(3, 1, kernel_size=1)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
     loss = RegressiveCrossEntropy()
-    arguments = (network, loss, optimiser, batches(1), iter([0.1]), 0)
+    arguments = (network, loss, optimiser, map(whole, batches(1)), iter([0.1]), 0)
     (step,) = train_epoch(*arguments, device=CPU, bf16=True, averaged=None)
     assert seen == [torch.bfloat16]
     assert math.isfinite(step.loss)

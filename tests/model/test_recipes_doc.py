@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 from pydantic import TypeAdapter
 
-from model.config import CodecRecipe
+from model.config import CodecRecipe, DistillationRecipe, OptimiserRecipe, ScheduleRecipe
 from model.contract.codec import Alignment, Centre, Decoder
 from model.loss_recipes import AnyLoss, LossRecipe
 from model.network_recipes import AnyNetwork, NetworkRecipe
@@ -50,6 +50,18 @@ def test_every_choice_of_the_codec_is_shown(key: str, choices: object) -> None:
     text = DOCUMENT.read_text().partition("## `[codec]`")[2]
     shown = re.findall(rf'`{key} = "(\w+)"`', text)
     assert sorted(shown) == sorted(get_args(choices))
+
+
+def test_every_schedule_optimiser_and_distillation_is_one() -> None:
+    kinds = {"optimiser": OptimiserRecipe, "schedule": ScheduleRecipe, "distillation": DistillationRecipe}
+    text = DOCUMENT.read_text().partition("## `[optimiser]`")[2]
+    shown = [line.split(" | ") for line in text.splitlines() if line.startswith("| ") and "`[" in line]
+    assert {table.strip("`[]") for _, table, _ in shown} == set(kinds)
+    for _, table, keys in shown:
+        settings = tomllib.loads("\n".join(_settings(keys)))
+        assert settings == kinds[table.strip("`[]")].model_validate(settings).model_dump(
+            exclude_unset=True, mode="json"
+        )
 
 
 def test_beta_and_the_shift_are_the_codecs() -> None:

@@ -1,10 +1,12 @@
 """A tiny run on drawn figures, whole; and everything that stops a run before its first epoch."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,18 +17,24 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torchvision.models import resnet
 
 from model import train as train_module
 from model.checkpoint import CheckpointError, load_checkpoint
 from model.config import AugmentationRecipe, Recipe, RecipeError, read_recipe
 from model.contract.coco import AnnotationError
 from model.data.dataset import DataError
+from model.data.shares import Part, StepBatch
 from model.engine import DeviceError, DivergedError, Step, train_epoch
+from model.evaluate import Predictor
+from model.interruption import InterruptedRunError
+from model.metrics_file import METRICS
+from model.networks.backbones import BUILDERS
 from model.networks.fasterpose import FasterPose
-from model.train import LAST, METRICS, WEIGHTS, TrainingOptions, train
+from model.train import BEST_WEIGHTS, LAST, WEIGHTS, TrainingOptions, train
 from model.validation import Validation
 from tests.model import drawn
-from tests.model.narrow import use_narrow_trunks
+from tests.model.narrow import NarrowResNet, use_narrow_trunks
 
 QUIET = Console(quiet=True)
 
@@ -206,6 +214,31 @@ def test_resuming_by_another_recipe_is_refused(unbroken: Finished) -> None:
         train(recipe, replace(unbroken.options, resume=True), QUIET)
 
 
+def with_schedule(recipe: Recipe, **changes: Any) -> Recipe:
+    return recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update=changes), "validation": ()})
+
+
+def test_a_run_whose_rate_has_not_fallen_yet_may_be_made_longer(unbroken: Finished, tmp_path: Path) -> None:
+    options = replace(unbroken.options, output=tmp_path / "whole", checkpoint_steps=100)
+    whole = Finished(with_schedule(unbroken.recipe, kind="cooldown", epochs=2, cooldown_epochs=1), options, {})
+    train(whole.recipe, options, QUIET)
+    short = replace(whole, options=replace(options, output=tmp_path / "short"))
+    train(with_schedule(whole.recipe, epochs=1, cooldown_epochs=0), short.options, QUIET)
+    assert not same_weights(whole, short)
+    assert same_weights(whole, resume(short, short.options.output))
+
+
+@pytest.mark.parametrize("epochs", [1, 3], ids=["shorter than it is", "its rate has fallen"])
+def test_another_length_that_would_change_steps_already_taken_is_refused(
+    unbroken: Finished, tmp_path: Path, epochs: int
+) -> None:
+    options = replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=100)
+    recipe = with_schedule(unbroken.recipe, kind="cooldown", epochs=2, cooldown_epochs=1)
+    train(recipe, options, QUIET)
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(with_schedule(recipe, epochs=epochs), replace(options, resume=True), QUIET)
+
+
 @pytest.fixture
 def options(data: Path, tmp_path: Path) -> TrainingOptions:
     return TrainingOptions(data=data, output=tmp_path / "run", workers=0)
@@ -281,5 +314,164 @@ def test_a_diverging_run_keeps_its_last_checkpoint(
     assert load_checkpoint(tmp_path / "run" / LAST)[1].step == 7
 
 
-def _with_nan(batch: Any) -> Any:
-    return batch._replace(heatmaps=batch.heatmaps * float("nan"))
+def _with_nan(step: StepBatch) -> StepBatch:
+    (part,) = step.parts
+    spoilt = part.batch._replace(heatmaps=part.batch.heatmaps * float("nan"))
+    return StepBatch(step.samples, [Part(spoilt, part.weight)])
+
+
+def test_the_same_seed_repeats_every_bit(unbroken: Finished, tmp_path: Path) -> None:
+    options = replace(unbroken.options, output=tmp_path / "run", workers=1)
+    assert same_weights(unbroken, Finished(unbroken.recipe, options, train(unbroken.recipe, options, QUIET)))
+
+
+def test_another_seed_gives_other_weights(unbroken: Finished, tmp_path: Path) -> None:
+    recipe = with_schedule(unbroken.recipe, epochs=4).model_copy(update={"seed": 6})
+    options = replace(unbroken.options, output=tmp_path / "run")
+    train(recipe, options, QUIET)
+    assert not same_weights(unbroken, Finished(recipe, options, {}))
+
+
+class _Forgetful(NarrowResNet):
+    """A narrow trunk that drops features at random while it trains."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer4.append(torch.nn.Dropout2d(0.5))
+
+
+def _forgetful(**_: bool) -> resnet.ResNet:
+    return cast("resnet.ResNet", _Forgetful())
+
+
+def test_a_resumed_run_drops_the_features_that_it_would_have_dropped(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BUILDERS, "resnet18", _forgetful)
+    recipe = with_schedule(unbroken.recipe, epochs=2)
+    options = replace(unbroken.options, output=tmp_path / "whole", checkpoint_steps=2)
+    whole = Finished(recipe, options, train(recipe, options, QUIET))
+    broken = replace(whole, options=replace(options, output=tmp_path / "broken"))
+    with monkeypatch.context() as killed:
+        killed.setattr(train_module, "train_epoch", killed_at_step(3))
+        with pytest.raises(Killed):
+            train(recipe, broken.options, QUIET)
+    assert same_weights(whole, resume(broken, broken.options.output))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_step_under_way_and_a_resumed_run_ends_the_same(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    def signalled(*arguments: Any, **options: Any) -> Iterator[Step]:
+        for step in train_epoch(*arguments, **options):
+            if step.step == 5:
+                os.kill(os.getpid(), number)
+            yield step
+
+    broken = replace(unbroken, options=replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=100))
+    with monkeypatch.context() as context:
+        context.setattr(train_module, "train_epoch", signalled)
+        with pytest.raises(InterruptedRunError, match=rf"stopped by {number.name} at epoch 2, step 5") as stopped:
+            train(broken.recipe, broken.options, QUIET)
+    assert stopped.value.exit_code == code
+    assert load_checkpoint(tmp_path / "run" / LAST)[1].step == 5
+    assert signal.getsignal(number) not in (signal.SIG_IGN, None)
+    assert same_weights(unbroken, resume(broken, broken.options.output))
+
+
+def test_a_signal_while_it_validates_stops_there_and_validates_again(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = Validation.figures
+
+    def signalled(validation: Validation, predict: Any) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return figures(validation, predict)
+
+    broken = replace(unbroken, options=replace(unbroken.options, output=tmp_path / "run"))
+    with monkeypatch.context() as context:
+        context.setattr(Validation, "figures", signalled)
+        with pytest.raises(InterruptedRunError, match="at epoch 1, step 3"):
+            train(broken.recipe, broken.options, QUIET)
+    assert all("epoch" not in entry for entry in broken.metrics())
+    assert resume(broken, broken.options.output).figures == unbroken.figures
+
+
+def test_a_resumed_run_writes_no_metric_twice(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = replace(unbroken, options=replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=2))
+    with monkeypatch.context() as context:
+        context.setattr(train_module, "train_epoch", killed_at_step(6))
+        with pytest.raises(Killed):
+            train(broken.recipe, broken.options, QUIET)
+    with (tmp_path / "run" / METRICS).open("a") as file:
+        file.write('{"step": 6, "lo')
+    resume(broken, broken.options.output)
+    told = [[(entry["step"], entry.get("loss")) for entry in run.metrics()] for run in (unbroken, broken)]
+    assert told[0] == told[1]
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+
+    def full(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) > 4:  # each file is flushed, then its folder
+            raise OSError(28, "No space left on device")
+
+    broken = replace(unbroken, options=replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=1))
+    with monkeypatch.context() as context:
+        context.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=r"last\.pt was not written and stays as it was: No space left on device"):
+            train(broken.recipe, broken.options, QUIET)
+    assert load_checkpoint(tmp_path / "run" / LAST)[1].step == 2
+    assert not list((tmp_path / "run").glob("*.part"))
+    assert same_weights(unbroken, resume(broken, broken.options.output))
+
+
+def test_accumulated_parts_give_nearly_the_same_losses(unbroken: Finished, tmp_path: Path) -> None:
+    """Only nearly: batch norms see a part at a time."""
+    recipe = with_schedule(unbroken.recipe, epochs=1, accumulate=2)
+    options = replace(unbroken.options, output=tmp_path / "run")
+    train(recipe, options, QUIET)
+    losses, expected = (
+        [entry["loss"] for entry in run.metrics() if "loss" in entry][:3]
+        for run in (Finished(recipe, options, {}), unbroken)
+    )
+    assert losses == pytest.approx(expected, rel=0.1)
+    assert losses != expected
+
+
+def test_a_round_begins_at_the_best_weights_with_a_fresh_optimiser(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter([0.3, 0.2, 0.1, 0.4])
+
+    def figures(validation: Validation, _: Predictor) -> dict[str, float]:
+        return {f"{validation.source.name}/AP": next(told)}
+
+    monkeypatch.setattr(Validation, "figures", figures)
+    schedule = unbroken.recipe.schedule.model_copy(update={"epochs": 2, "rounds": 2})
+    first = unbroken.recipe.validation[:1]
+    recipe = unbroken.recipe.model_copy(update={"schedule": schedule, "validation": first})
+    options = replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=1)
+    with monkeypatch.context() as context:
+        context.setattr(train_module, "train_epoch", killed_at_step(7))
+        with pytest.raises(Killed):
+            train(recipe, options, QUIET)
+    _, progress, states = load_checkpoint(tmp_path / "run" / LAST)
+    best = load_file(tmp_path / "run" / BEST_WEIGHTS)
+    assert (progress.epoch, progress.best) == (2, 0.3)
+    assert states["optimiser"]["state"] == {}
+    assert all(torch.equal(value, states["network"][name]) for name, value in best.items())
+    finished = Finished(recipe, options, {})
+    assert any(not torch.equal(value, best[name]) for name, value in finished.weights().items())
+    resume(finished, options.output)
+    assert load_checkpoint(tmp_path / "run" / LAST)[1].best == 0.4
+    assert all(
+        torch.equal(value, finished.weights()[n]) for n, value in load_file(options.output / BEST_WEIGHTS).items()
+    )
