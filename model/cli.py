@@ -78,7 +78,7 @@ def train_command(
 @app.command("evaluate")
 def evaluate_command(
     model: Annotated[Path, typer.Option(help="A bundle folder, or the output folder of a training run.")],
-    annotations: Annotated[Path, typer.Option(help="COCO keypoint annotation file.")],
+    annotations: Annotated[Path, typer.Option(help="COCO keypoint annotation file, or MPII's JSON list.")],
     images: Annotated[Path, typer.Option(help="Folder of its photographs.")],
     detections: Annotated[
         Path | None,
@@ -89,11 +89,20 @@ def evaluate_command(
     results: Annotated[
         Path | None, typer.Option(help="Write the COCO results here.", show_default="not written")
     ] = None,
+    metric: Annotated[
+        Literal["coco", "pckh"], typer.Option(help="coco: AP and PCK@0.2; pckh: MPII's, of its JSON list.")
+    ] = "coco",
+    ground_truth: Annotated[
+        Path | None, typer.Option(help="MPII's gt_valid.mat, for --metric pckh.", show_default="none")
+    ] = None,
 ) -> None:
-    """Measure a pose network's COCO AP (ten figures) and PCK@0.2 on a COCO annotation file."""
-    measured = measure_model(
-        Measurement(model, annotations, images, detections, flip_test=flip_test, precision=precision)
+    """Measure a pose network: COCO AP (ten figures) and PCK@0.2 on a COCO annotation file, or PCKh on MPII."""
+    if (metric == "pckh") != (ground_truth is not None):
+        raise typer.BadParameter("--metric pckh and --ground-truth gt_valid.mat go together")
+    task = Measurement(
+        model, annotations, images, detections, flip_test=flip_test, precision=precision, ground_truth=ground_truth
     )
+    measured = measure_model(task)
     if results is not None:
         write_results(results, measured.results)
     typer.echo(json.dumps({name: round(value, 4) for name, value in measured.figures.items()}, indent=1))

@@ -18,7 +18,6 @@ from torch.utils.tensorboard import SummaryWriter
 from model.build import build_loss, build_network, build_optimiser, load_initial_weights
 from model.checkpoint import CheckpointError, Progress, load_checkpoint, save_checkpoint
 from model.config import Recipe, RecipeError
-from model.contract.skeleton import COCO_17
 from model.data.augment import Augmentation
 from model.data.dataset import Batch, EpochSampler, ImageStore, PoseDataset
 from model.data.sources import read_training_samples
@@ -185,7 +184,8 @@ class Run:
 
     def _read_data(self) -> tuple["DataLoader[Batch]", EpochSampler, list[Validation]]:
         recipe, options = self.recipe, self.options
-        samples = read_training_samples(options.data, recipe.training, COCO_17)
+        skeleton = recipe.skeleton.build()
+        samples = read_training_samples(options.data, recipe.training, skeleton)
         validations = read_validations(options.data, recipe)
         budget = int(options.image_cache_gib * 2**30)
         with self.console.status(f"decoding photographs of {len(samples)} samples"):
@@ -194,9 +194,9 @@ class Run:
             samples,
             images,
             recipe.codec.build(),
-            COCO_17,
+            skeleton,
             recipe.codec.box_padding,
-            Augmentation(recipe.augmentation, COCO_17),
+            Augmentation(recipe.augmentation, skeleton),
             recipe.seed,
         )
         sampler = EpochSampler(len(samples), recipe.seed)
