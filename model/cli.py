@@ -14,6 +14,7 @@ from model.config import RecipeError, read_recipe
 from model.contract.coco import AnnotationError, write_results
 from model.contract.spec import BundleError, load_pose_spec
 from model.cost_report import count_published, report
+from model.data.cli import app as data_app
 from model.data.dataset import DataError
 from model.detector.cli import ERRORS as DETECTOR_ERRORS
 from model.detector.cli import app as detector_app
@@ -39,6 +40,7 @@ ERRORS = (
 app = typer.Typer(help="Training, evaluation and export of pose networks.", pretty_exceptions_enable=False)
 
 app.add_typer(detector_app, name="detector")
+app.add_typer(data_app, name="data")
 
 DataFolder = Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")]
 

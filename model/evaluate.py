@@ -10,7 +10,7 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from model.contract.arrays import BoolArray, DoubleArray, FloatArray, ImageArray
-from model.contract.coco import CocoPerson, PersonPose, to_result
+from model.contract.coco import PERSON_CATEGORY, CocoPerson, PersonPose, to_result
 from model.contract.crop import Box, CropTransform
 from model.contract.poses import average_with_mirrored, poses_from_heatmaps, without_repeats
 from model.contract.skeleton import COCO_17, Skeleton
@@ -61,7 +61,8 @@ def results_on_boxes(
     people = [(sample.image_path, sample.person.box, 1.0) for sample in samples]
     poses = estimate_people(predict, spec, images, people, flip_test=flip_test)
     return [
-        to_result(pose, sample.person.image_id, with_box=False) for pose, sample in zip(poses, samples, strict=True)
+        to_result(pose, sample.person.image_id, with_box=False, category_id=sample.person.category_id)
+        for pose, sample in zip(poses, samples, strict=True)
     ]
 
 
@@ -72,6 +73,7 @@ def results_on_detections(
     detections: Sequence[tuple[int, Path, Box, float]],
     *,
     flip_test: bool = False,
+    category_id: int = PERSON_CATEGORY,
 ) -> list[dict[str, Any]]:
     """COCO results of detected people (image id, photograph, box, box score), repeats of a person suppressed."""
     people = [(path, box, score) for _, path, box, score in detections]
@@ -81,7 +83,7 @@ def results_on_detections(
     ):
         by_image.setdefault(image_id, []).append(pose)
     return [
-        to_result(pose, image_id, with_box=False)
+        to_result(pose, image_id, with_box=False, category_id=category_id)
         for image_id, poses in by_image.items()
         for pose in without_repeats(poses, spec)
     ]

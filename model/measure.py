@@ -10,7 +10,6 @@ import torch
 from model.build import build_loss
 from model.checkpoint import load_checkpoint
 from model.contract.coco import (
-    PERSON_CATEGORY,
     AnnotationError,
     CocoDetection,
     CocoKeypoints,
@@ -88,7 +87,9 @@ def measure_model(task: Measurement) -> Measured:
         check_skeleton(annotations, spec.skeleton)
         people = _detected_people(task.detections, annotations, task.images)
         store = ImageStore((path for _, path, _, _ in people), IMAGE_BUDGET)
-        results = results_on_detections(predict, spec, store, people, flip_test=task.flip_test)
+        results = results_on_detections(
+            predict, spec, store, people, flip_test=task.flip_test, category_id=annotations.category_id
+        )
         return Measured(results, coco_ap(task.annotations, results, spec.skeleton), spec, [])
     samples = usable_samples(annotations, task.images, spec.skeleton)
     store = ImageStore((sample.image_path for sample in samples), IMAGE_BUDGET)
@@ -144,7 +145,7 @@ def _detected_people(path: Path, annotations: CocoKeypoints, folder: Path) -> li
     return [
         (detection.image_id, folder / annotations.images[detection.image_id].file_name, detection.box, detection.score)
         for detection in detections
-        if detection.category_id == PERSON_CATEGORY
+        if detection.category_id == annotations.category_id
     ]
 
 

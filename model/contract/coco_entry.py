@@ -62,6 +62,14 @@ class Entry:
         """A list of whole numbers; empty if the key is absent."""
         return [self._whole(key, value) for value in self._list(key)] if key in self.values else []
 
+    def whole_number_rows(self, key: str, length: int) -> list[list[int]]:
+        """A list of lists of `length` whole numbers; empty if the key is absent."""
+        rows = self._list(key) if key in self.values else []
+        found = [Entry(self.path, self.label, {key: row}).whole_numbers(key) for row in rows]
+        if any(len(row) != length for row in found):
+            raise self.error(f"its {key} must be a list of lists of {length} whole numbers")
+        return found
+
     def text(self, key: str) -> str:
         """A text."""
         return self._text(key, self._value(key))
