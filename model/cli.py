@@ -97,6 +97,12 @@ def evaluate_command(
     ground_truth: Annotated[
         Path | None, typer.Option(help="MPII's gt_valid.mat, for --metric pckh.", show_default="none")
     ] = None,
+    report_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", help="Write report.html here: joints, curves, worst cases.", show_default="not written"
+        ),
+    ] = None,
 ) -> None:
     """Measure a pose network: COCO AP (ten figures) and PCK@0.2 on a COCO annotation file, or PCKh on MPII."""
     if (metric == "pckh") != (ground_truth is not None):
@@ -107,6 +113,10 @@ def evaluate_command(
     measured = measure_model(task)
     if results is not None:
         write_results(results, measured.results)
+    if report_folder is not None:
+        from model.report import write_report  # noqa: PLC0415 - matplotlib takes a second to import
+
+        write_report(task, measured, report_folder)
     typer.echo(json.dumps({name: round(value, 4) for name, value in measured.figures.items()}, indent=1))
 
 
