@@ -55,6 +55,10 @@ def train_command(
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of the network; 0 is torch's choice.")] = 0,
     image_cache_gib: Annotated[float, typer.Option(min=0, help="Memory for decoded photographs, GiB.")] = 4.0,
+    disk_cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps decoded photographs, about 1 MB each.", show_default="none"),
+    ] = None,
     checkpoint_steps: Annotated[int, typer.Option(min=1, help="Optimiser steps between checkpoints.")] = 200,
     initial_weights: Annotated[
         Path | None, typer.Option(help="safetensors file of a network or of a torchvision trunk.", show_default="none")
@@ -70,6 +74,7 @@ def train_command(
         workers=workers,
         threads=threads,
         image_cache_gib=image_cache_gib,
+        disk_cache=disk_cache,
         checkpoint_steps=checkpoint_steps,
         initial_weights=initial_weights,
         resume=resume,

@@ -20,6 +20,7 @@ from model.checkpoint import CheckpointError, Progress, load_checkpoint, save_ch
 from model.config import Recipe, RecipeError
 from model.data.augment import Augmentation
 from model.data.dataset import Batch, EpochSampler, ImageStore, PoseDataset
+from model.data.disk_cache import DiskCache
 from model.data.sources import read_training_samples
 from model.engine import Averaged, Step, learning_rates, open_device, predictor, train_epoch
 from model.validation import Validation, read_validations
@@ -41,6 +42,7 @@ class TrainingOptions:
         workers: loader processes; 0 loads in the training process.
         threads: CPU threads of the network; 0 leaves torch's choice.
         image_cache_gib: memory for decoded photographs, GiB.
+        disk_cache: folder that keeps decoded photographs, for sets that memory does not hold.
         checkpoint_steps: a checkpoint every so many steps, and at each epoch's end.
         initial_weights: a safetensors file to start from.
         resume: go on from the output folder's last checkpoint.
@@ -53,6 +55,7 @@ class TrainingOptions:
     workers: int = 1
     threads: int = 0
     image_cache_gib: float = 4.0
+    disk_cache: Path | None = None
     checkpoint_steps: int = 200
     initial_weights: Path | None = None
     resume: bool = False
@@ -189,7 +192,8 @@ class Run:
         validations = read_validations(options.data, recipe)
         budget = int(options.image_cache_gib * 2**30)
         with self.console.status(f"decoding photographs of {len(samples)} samples"):
-            images = ImageStore((sample.image_path for sample in samples), budget)
+            disk = None if options.disk_cache is None else DiskCache(options.disk_cache)
+            images = ImageStore((sample.image_path for sample in samples), budget, disk)
         dataset = PoseDataset(
             samples,
             images,
