@@ -41,6 +41,14 @@ def repeat_image(content: Content) -> None:
     content["images"].append(content["images"][0] | {"id": 999})
 
 
+def narrow_first_image(content: Content) -> None:
+    content["images"][0]["width"] = 64
+
+
+def rename_first_image(content: Content) -> None:
+    content["images"][0]["file_name"] = "gone.png"
+
+
 def push_outside(content: Content) -> None:
     content["annotations"][0]["keypoints"][0] = 130.0
 
@@ -66,8 +74,8 @@ def test_a_whole_set_is_counted_and_nothing_is_broken(data: Path) -> None:
         (first(id=11), "the id 11 occurs twice"),
         (repeat_first, "annotation 999: the same person as annotation 10"),
         (repeat_image, "photograph train-1.png stands in 2 image entries"),
-        (lambda content: content["images"][0].update(width=64), "photograph train-1.png is 120 x 100; image 1 says 64"),
-        (lambda content: content["images"][0].update(file_name="gone.png"), "gone.png cannot be read"),
+        (narrow_first_image, "photograph train-1.png is 120 x 100; image 1 says 64"),
+        (rename_first_image, "gone.png cannot be read"),
     ],
 )
 def test_what_is_broken_is_named(data: Path, edit: Callable[[Content], object], message: str) -> None:
