@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
 from model.config import OptimiserRecipe, Recipe, RecipeError
-from model.contract.skeleton import COCO_17, Skeleton
 from model.cross_entropy import PixelCrossEntropy, SoftmaxCrossEntropy, mask, one_hot
 from model.integral import DsntLoss, IntegralLoss
 from model.loss_recipes import (
@@ -46,14 +45,15 @@ PoseNetwork = FasterPose | SimpleBaseline | Lpn | LiteHRNet | HRNet | EfficientP
 """(B, 3, H, W) normalised RGB -> (B, N, H / heatmap_stride, W / heatmap_stride) logits."""
 
 
-def build_network(recipe: Recipe, skeleton: Skeleton = COCO_17) -> PoseNetwork:
+def build_network(recipe: Recipe) -> PoseNetwork:
     """The recipe's network with fresh weights, its last bias where the recipe's loss wants it.
 
     Raises:
         RecipeError: the trunk cannot be one, or has not so many stages to freeze.
     """
     try:
-        return build_architecture(recipe.network, skeleton.num_keypoints, build_loss(recipe.loss).initial_logit)
+        count = recipe.skeleton.build().num_keypoints
+        return build_architecture(recipe.network, count, build_loss(recipe.loss).initial_logit)
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name}: network: {error}") from error
 

@@ -14,6 +14,7 @@ from model.config import RecipeError, read_recipe
 from model.contract.coco import AnnotationError, write_results
 from model.contract.spec import BundleError, load_pose_spec
 from model.cost_report import count_published, report
+from model.data.cli import app as data_app
 from model.data.dataset import DataError
 from model.detector.cli import ERRORS as DETECTOR_ERRORS
 from model.detector.cli import app as detector_app
@@ -40,6 +41,7 @@ ERRORS = (
 app = typer.Typer(help="Training, evaluation and export of pose networks.", pretty_exceptions_enable=False)
 
 app.add_typer(detector_app, name="detector")
+app.add_typer(data_app, name="data")
 
 DataFolder = Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")]
 
@@ -54,6 +56,10 @@ def train_command(
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of the network; 0 is torch's choice.")] = 0,
     image_cache_gib: Annotated[float, typer.Option(min=0, help="Memory for decoded photographs, GiB.")] = 4.0,
+    disk_cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps decoded photographs, about 1 MB each.", show_default="none"),
+    ] = None,
     checkpoint_steps: Annotated[int, typer.Option(min=1, help="Optimiser steps between checkpoints.")] = 200,
     initial_weights: Annotated[
         Path | None,
@@ -79,6 +85,7 @@ def train_command(
         workers=workers,
         threads=threads,
         image_cache_gib=image_cache_gib,
+        disk_cache=disk_cache,
         checkpoint_steps=checkpoint_steps,
         initial_weights=initial_weights,
         resume=resume,
@@ -91,7 +98,7 @@ def train_command(
 @app.command("evaluate")
 def evaluate_command(
     model: Annotated[Path, typer.Option(help="A bundle folder, or the output folder of a training run.")],
-    annotations: Annotated[Path, typer.Option(help="COCO keypoint annotation file.")],
+    annotations: Annotated[Path, typer.Option(help="COCO keypoint annotation file, or MPII's JSON list.")],
     images: Annotated[Path, typer.Option(help="Folder of its photographs.")],
     detections: Annotated[
         Path | None,
@@ -102,13 +109,32 @@ def evaluate_command(
     results: Annotated[
         Path | None, typer.Option(help="Write the COCO results here.", show_default="not written")
     ] = None,
+    metric: Annotated[
+        Literal["coco", "pckh"], typer.Option(help="coco: AP and PCK@0.2; pckh: MPII's, of its JSON list.")
+    ] = "coco",
+    ground_truth: Annotated[
+        Path | None, typer.Option(help="MPII's gt_valid.mat, for --metric pckh.", show_default="none")
+    ] = None,
+    report_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", help="Write report.html here: joints, curves, worst cases.", show_default="not written"
+        ),
+    ] = None,
 ) -> None:
-    """Measure a pose network's COCO AP (ten figures) and PCK@0.2 on a COCO annotation file."""
-    measured = measure_model(
-        Measurement(model, annotations, images, detections, flip_test=flip_test, precision=precision)
+    """Measure a pose network: COCO AP (ten figures) and PCK@0.2 on a COCO annotation file, or PCKh on MPII."""
+    if (metric == "pckh") != (ground_truth is not None):
+        raise typer.BadParameter("--metric pckh and --ground-truth gt_valid.mat go together")
+    task = Measurement(
+        model, annotations, images, detections, flip_test=flip_test, precision=precision, ground_truth=ground_truth
     )
+    measured = measure_model(task)
     if results is not None:
         write_results(results, measured.results)
+    if report_folder is not None:
+        from model.report import write_report  # noqa: PLC0415 - matplotlib takes a second to import
+
+        write_report(task, measured, report_folder)
     typer.echo(json.dumps({name: round(value, 4) for name, value in measured.figures.items()}, indent=1))
 
 

@@ -10,9 +10,13 @@ from model.contract.codec import Alignment, Centre, Decoder, HeatmapCodec
 from model.loss_recipes import DsntRecipe, IntegralRecipe, LossRecipe, MseRecipe, OhkmRecipe, RceRecipe
 from model.network_recipes import NetworkRecipe
 from model.section import Positive, Probability, Section, Share
+from model.skeleton_recipe import SkeletonRecipe
 
 COARSEST_STRIDE = 32
 """The coarsest features of any network."""
+
+HALF_BODY_MIN_JOINTS = 8
+"""Half-body augmentation wants more labelled joints than this."""
 
 
 class RecipeError(ValueError):
@@ -164,20 +168,38 @@ class DistillationRecipe(Section):
 
 
 class TrainingSource(Section):
-    """A COCO-format file of people to train on, relative to the data folder; each person occurs `repeat` times."""
+    """A file of people to train on, relative to the data folder; each person occurs `repeat` times.
+
+    Attributes:
+        format: `coco`, or `mpii` for the JSON list of MPII (`model.data.mpii`).
+    """
 
     annotations: Path
     images: Path
     repeat: Annotated[int, Field(ge=1)] = 1
+    format: Literal["coco", "mpii"] = "coco"
 
 
 class ValidationSource(Section):
-    """A COCO-format file to validate on: `ap` is COCO AP on ground-truth boxes, `pck` is PCK@0.2."""
+    """A file to validate on.
+
+    Attributes:
+        metric: `ap` is COCO AP on ground-truth boxes, `pck` is PCK@0.2, both of a COCO-format file; `pckh` is
+            MPII's PCKh, of its JSON list.
+        ground_truth: MPII's `gt_valid.mat`; `pckh` needs it.
+    """
 
     name: str
     annotations: Path
     images: Path
-    metric: Literal["ap", "pck"]
+    metric: Literal["ap", "pck", "pckh"]
+    ground_truth: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_its_truth(self) -> "ValidationSource":
+        if (self.metric == "pckh") != (self.ground_truth is not None):
+            raise ValueError("metric pckh needs ground_truth (gt_valid.mat), and no other metric takes it")
+        return self
 
 
 class Recipe(Section):
@@ -185,6 +207,7 @@ class Recipe(Section):
 
     name: str
     seed: Annotated[int, Field(ge=0)] = 0
+    skeleton: SkeletonRecipe = SkeletonRecipe()
     network: NetworkRecipe
     codec: CodecRecipe
     loss: LossRecipe
@@ -206,6 +229,9 @@ class Recipe(Section):
             raise ValueError(f"distillation teaches heatmaps; loss {self.loss.kind} is not rce, mse or ohkm")
         if self.schedule.rounds > 1 and not self.validation:
             raise ValueError("schedule.rounds start from the best weights; a [[validation]] must say which these are")
+        skeleton, half_body = self.skeleton.build(), self.augmentation.half_body_probability > 0
+        if half_body and skeleton.num_keypoints > HALF_BODY_MIN_JOINTS and not skeleton.upper_body:
+            raise ValueError("skeleton.upper_body is empty; list it, or set augmentation.half_body_probability to 0")
         return self
 
 

@@ -4,19 +4,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from model.build import build_loss
 from model.checkpoint import load_checkpoint
-from model.contract.coco import PERSON_CATEGORY, AnnotationError, CocoDetection, CocoKeypoints, read_detections
+from model.contract.coco import (
+    AnnotationError,
+    CocoDetection,
+    CocoKeypoints,
+    read_detections,
+    to_result,
+)
 from model.contract.crop import Box
 from model.contract.spec import SPEC_FILE, BundleError, PoseSpec, load_pose_spec
-from model.data.dataset import DataError, ImageStore
-from model.data.sources import read_annotations, usable_samples
+from model.data.dataset import DataError, ImageStore, Sample
+from model.data.mpii import read_pckh_truth
+from model.data.sources import check_skeleton, read_annotations, read_mpii_samples, usable_samples
 from model.engine import predictor
-from model.evaluate import Predictor, coco_ap, pck, results_on_boxes, results_on_detections
+from model.evaluate import Predictor, coco_ap, estimate_people, pck, results_on_boxes, results_on_detections
 from model.export import load_network
 from model.graph import cpu_has_bf16, open_graph
+from model.pckh import pckh
 from model.precisions import GRAPH, INT8_GRAPH
 from model.train import LAST, WEIGHTS
 from model.validation import draft_spec
@@ -35,6 +44,7 @@ class Measurement:
         detections: COCO detections file, or None for the annotations' own boxes.
         flip_test: average with the mirrored crop.
         precision: the bundle's graph; a run is measured in torch fp32.
+        ground_truth: MPII's `gt_valid.mat`: the annotations are MPII's JSON list and the measure is PCKh.
     """
 
     model: Path
@@ -43,14 +53,24 @@ class Measurement:
     detections: Path | None = None
     flip_test: bool = False
     precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    ground_truth: Path | None = None
 
 
 @dataclass(frozen=True)
 class Measured:
-    """COCO results entries and the figures made of them, each 0..1."""
+    """COCO results entries and the figures made of them, each 0..1.
+
+    Attributes:
+        results: the entries.
+        figures: name -> value.
+        spec: of the network that was measured.
+        samples: the people, one for each entry; empty where the boxes were detected.
+    """
 
     results: list[dict[str, Any]]
     figures: dict[str, float]
+    spec: PoseSpec
+    samples: list[Sample]
 
 
 def measure_model(task: Measurement) -> Measured:
@@ -60,16 +80,37 @@ def measure_model(task: Measurement) -> Measured:
         BundleError, CheckpointError, AnnotationError, DataError: an input is missing or broken, and which.
     """
     spec, predict = open_model(task.model, task.precision)
+    if task.ground_truth is not None:
+        return _measure_mpii(task, task.ground_truth, spec, predict)
     annotations = read_annotations(task.annotations)
     if task.detections is not None:
+        check_skeleton(annotations, spec.skeleton)
         people = _detected_people(task.detections, annotations, task.images)
         store = ImageStore((path for _, path, _, _ in people), IMAGE_BUDGET)
-        results = results_on_detections(predict, spec, store, people, flip_test=task.flip_test)
-        return Measured(results, coco_ap(task.annotations, results))
+        results = results_on_detections(
+            predict, spec, store, people, flip_test=task.flip_test, category_id=annotations.category_id
+        )
+        return Measured(results, coco_ap(task.annotations, results, spec.skeleton), spec, [])
     samples = usable_samples(annotations, task.images, spec.skeleton)
     store = ImageStore((sample.image_path for sample in samples), IMAGE_BUDGET)
     results = results_on_boxes(predict, spec, store, samples, flip_test=task.flip_test)
-    return Measured(results, coco_ap(task.annotations, results) | {"PCK@0.2": pck(samples, results)})
+    figures = coco_ap(task.annotations, results, spec.skeleton) | {"PCK@0.2": pck(samples, results, spec.skeleton)}
+    return Measured(results, figures, spec, samples)
+
+
+def _measure_mpii(task: Measurement, ground_truth: Path, spec: PoseSpec, predict: Predictor) -> Measured:
+    if task.detections is not None:
+        raise DataError("PCKh is measured on MPII's own people; it takes no detections file")
+    truth = read_pckh_truth(ground_truth)
+    samples = read_mpii_samples(task.annotations, task.images, spec.skeleton)
+    store = ImageStore((sample.image_path for sample in samples), IMAGE_BUDGET)
+    people = [(sample.image_path, sample.person.box, 1.0) for sample in samples]
+    poses = list(estimate_people(predict, spec, store, people, flip_test=task.flip_test))
+    points = np.stack([pose.keypoints for pose in poses])
+    results = [
+        to_result(pose, sample.person.image_id, with_box=False) for pose, sample in zip(poses, samples, strict=True)
+    ]
+    return Measured(results, pckh(points, truth), spec, samples)
 
 
 def open_model(folder: Path, precision: Literal["fp32", "bf16", "int8"]) -> tuple[PoseSpec, Predictor]:
@@ -104,7 +145,7 @@ def _detected_people(path: Path, annotations: CocoKeypoints, folder: Path) -> li
     return [
         (detection.image_id, folder / annotations.images[detection.image_id].file_name, detection.box, detection.score)
         for detection in detections
-        if detection.category_id == PERSON_CATEGORY
+        if detection.category_id == annotations.category_id
     ]
 
 

@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from model.config import DistillationRecipe, Recipe, RecipeError
-from model.contract.skeleton import COCO_17
 from model.contract.spec import load_pose_spec
 from model.graph import Graph, open_graph
 from model.losses import HeatmapLoss
@@ -63,8 +62,9 @@ def open_teacher(recipe: Recipe, bundle: Path | None) -> Teacher | None:
 
 def _open(recipe: Recipe, bundle: Path, weight: float) -> Teacher:
     spec = load_pose_spec(bundle)
-    if spec.skeleton.keypoint_names != COCO_17.keypoint_names:
-        raise RecipeError(f"teacher {bundle} has the keypoints of {spec.skeleton.name}; {COCO_17.name} is needed")
+    wanted = recipe.skeleton.build()
+    if spec.skeleton.keypoint_names != wanted.keypoint_names:
+        raise RecipeError(f"teacher {bundle} has the keypoints of {spec.skeleton.name}; {wanted.name} is needed")
     if spec.codec.alignment != recipe.codec.alignment:
         raise RecipeError(
             f"teacher {bundle} has codec.alignment {spec.codec.alignment}; "

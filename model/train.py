@@ -22,9 +22,9 @@ from model.build import build_loss, build_network, build_optimiser, load_initial
 from model.checkpoint import CheckpointError, Progress, load_checkpoint, save_checkpoint
 from model.config import Recipe, RecipeError
 from model.contract.arrays import FloatArray, ImageArray
-from model.contract.skeleton import COCO_17
 from model.data.augment import Augmentation
 from model.data.dataset import Batch, EpochSampler, ImageStore, PoseDataset
+from model.data.disk_cache import DiskCache
 from model.data.shares import Shares
 from model.data.sources import read_training_samples
 from model.engine import Averaged, Step, learning_rates, open_device, predictor, train_epoch
@@ -60,6 +60,7 @@ class TrainingOptions:
         workers: loader processes; 0 loads in the training process.
         threads: CPU threads of the network; 0 leaves torch's choice.
         image_cache_gib: memory for decoded photographs, GiB.
+        disk_cache: folder that keeps decoded photographs, for sets that memory does not hold.
         checkpoint_steps: a checkpoint every so many steps, and at each epoch's end.
         initial_weights: a safetensors file or a bundle to start from.
         resume: go on from the output folder's last checkpoint.
@@ -74,6 +75,7 @@ class TrainingOptions:
     workers: int = 1
     threads: int = 0
     image_cache_gib: float = 4.0
+    disk_cache: Path | None = None
     checkpoint_steps: int = 200
     initial_weights: Path | None = None
     resume: bool = False
@@ -303,18 +305,20 @@ class Run:
 
     def _read_data(self) -> tuple["DataLoader[Batch]", EpochSampler, Shares, list[Validation]]:
         recipe, options = self.recipe, self.options
-        samples = read_training_samples(options.data, recipe.training, COCO_17)
+        skeleton = recipe.skeleton.build()
+        samples = read_training_samples(options.data, recipe.training, skeleton)
         validations = read_validations(options.data, recipe) if self.ranks.leads else []
         budget = int(options.image_cache_gib * 2**30)
         with self.console.status(f"decoding photographs of {len(samples)} samples"):
-            images = ImageStore((sample.image_path for sample in samples), budget)
+            disk = None if options.disk_cache is None else DiskCache(options.disk_cache)
+            images = ImageStore((sample.image_path for sample in samples), budget, disk)
         dataset = PoseDataset(
             samples,
             images,
             recipe.codec.build(),
-            COCO_17,
+            skeleton,
             recipe.codec.box_padding,
-            Augmentation(recipe.augmentation, COCO_17),
+            Augmentation(recipe.augmentation, skeleton),
             recipe.seed,
         )
         sampler = EpochSampler(len(samples), recipe.seed)

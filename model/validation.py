@@ -1,15 +1,16 @@
-"""Validation during training: the recipe's validation files, scored by AP or PCK on their own boxes."""
+"""Validation during training: the recipe's validation files, scored by AP, PCK or PCKh on their own boxes."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.config import Recipe, ValidationSource
-from model.contract.skeleton import COCO_17
 from model.contract.spec import PoseSpec, Provenance
 from model.data.dataset import ImageStore, Sample
-from model.data.sources import read_samples
-from model.evaluate import Predictor, coco_ap, pck, results_on_boxes
+from model.data.mpii import PckhTruth, read_pckh_truth
+from model.data.sources import read_mpii_samples, read_samples
+from model.evaluate import Predictor, coco_ap, pck, points_on_boxes, results_on_boxes
 from model.networks.normalise import IMAGENET_MEAN, IMAGENET_STD
+from model.pckh import pckh
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Validation:
         spec: crop, codec and skeleton of the network under training.
         samples: its people.
         images: its photographs.
+        truth: the ground truth of PCKh, for that metric.
     """
 
     source: ValidationSource
@@ -29,13 +31,19 @@ class Validation:
     spec: PoseSpec
     samples: list[Sample]
     images: ImageStore
+    truth: PckhTruth | None = None
 
     def figures(self, predict: Predictor) -> dict[str, float]:
-        """`name/AP`, `name/AP50` ... or `name/PCK@0.2`."""
+        """`name/AP`, `name/AP50` ..., `name/PCK@0.2`, or `name/Head` ... `name/Mean`."""
+        return {f"{self.source.name}/{figure}": value for figure, value in self._figures(predict).items()}
+
+    def _figures(self, predict: Predictor) -> dict[str, float]:
+        if self.truth is not None:
+            return pckh(points_on_boxes(predict, self.spec, self.images, self.samples), self.truth)
         results = results_on_boxes(predict, self.spec, self.images, self.samples)
         if self.source.metric == "pck":
-            return {f"{self.source.name}/PCK@0.2": pck(self.samples, results)}
-        return {f"{self.source.name}/{stat}": value for stat, value in coco_ap(self.annotations, results).items()}
+            return {"PCK@0.2": pck(self.samples, results, self.spec.skeleton)}
+        return coco_ap(self.annotations, results, self.spec.skeleton)
 
 
 def read_validations(root: Path, recipe: Recipe, image_budget: int = 2**31) -> list[Validation]:
@@ -48,7 +56,7 @@ def draft_spec(recipe: Recipe) -> PoseSpec:
     """The spec of a recipe's network before anything was measured; `export` completes its provenance."""
     return PoseSpec(
         provenance=Provenance(recipe.name, "", recipe.network.architecture, "", {}, {}),
-        skeleton=COCO_17,
+        skeleton=recipe.skeleton.build(),
         codec=recipe.codec.build(),
         box_padding=recipe.codec.box_padding,
         mean=IMAGENET_MEAN,
@@ -58,6 +66,10 @@ def draft_spec(recipe: Recipe) -> PoseSpec:
 
 
 def _read(root: Path, source: ValidationSource, spec: PoseSpec, image_budget: int) -> Validation:
-    samples = read_samples(root, source, COCO_17)
+    if source.ground_truth is None:
+        samples, truth = read_samples(root, source, spec.skeleton), None
+    else:
+        samples = read_mpii_samples(root / source.annotations, root / source.images, spec.skeleton)
+        truth = read_pckh_truth(root / source.ground_truth)
     images = ImageStore((sample.image_path for sample in samples), image_budget)
-    return Validation(source, root / source.annotations, spec, samples, images)
+    return Validation(source, root / source.annotations, spec, samples, images, truth)

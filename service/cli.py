@@ -183,6 +183,7 @@ for name, text in (
     ("export", "Write a trained network as a bundle."),
     ("add-pt2", "Copy a bundle and add what a server runs on CUDA."),
     ("cost", "Print what the networks cost, beside what the papers print."),
+    ("data", "Check a data set, and write a recipe's skeleton for it."),
     ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(

@@ -18,6 +18,7 @@ from model.contract.coco_annotations import (
     dropped_people,
     read_detections,
     read_keypoints,
+    survey_keypoints,
     training_people,
 )
 from model.contract.coco_entry import AnnotationError
@@ -35,6 +36,7 @@ __all__ = [
     "order_by_score",
     "read_detections",
     "read_keypoints",
+    "survey_keypoints",
     "to_result",
     "training_people",
     "write_results",
@@ -60,7 +62,9 @@ class PersonPose:
     keypoint_scores: FloatArray
 
 
-def to_result(pose: PersonPose, image_id: int | str, with_box: bool = True) -> dict[str, Any]:
+def to_result(
+    pose: PersonPose, image_id: int | str, with_box: bool = True, category_id: int = PERSON_CATEGORY
+) -> dict[str, Any]:
     """One entry of a COCO keypoint results list, which `loadRes` of COCO's evaluators accepts.
 
     Args:
@@ -68,16 +72,17 @@ def to_result(pose: PersonPose, image_id: int | str, with_box: bool = True) -> d
         image_id: the image's id in the client's annotations.
         with_box: write `bbox`. An evaluator that finds one takes the person's area from it, which moves AP of
             medium and large people: leave it out of files that are compared with published figures.
+        category_id: the annotations' category of people, 1 in COCO.
 
     Returns:
-        `image_id`, `category_id` 1, `bbox` [x, y, width, height], `bbox_score`, `score` and `keypoints`, K triples
+        `image_id`, `category_id`, `bbox` [x, y, width, height], `bbox_score`, `score` and `keypoints`, K triples
         x, y, keypoint score in one flat list. Coordinates are rounded to 0.1 pixel, scores to six decimals.
     """
     box = {"bbox": _rounded(np.array(pose.box), 1)} if with_box else {}
     triples = np.column_stack([np.round(pose.keypoints, 1), np.round(pose.keypoint_scores.astype(np.float64), 6)])
     return {
         "image_id": image_id,
-        "category_id": PERSON_CATEGORY,
+        "category_id": category_id,
         **box,
         "bbox_score": round(float(pose.box_score), 6),
         "score": round(float(pose.score), 6),

@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -39,6 +41,7 @@ class CocoPerson:
         visibility: (K,) int64: 0 no label, 1 labelled but hidden, 2 visible.
         iscrowd: whether the annotation stands for a group.
         is_pseudo: (K,) whether a network, not a person, labelled the keypoint (`pseudo_keypoints`).
+        category_id: the category, 1 in COCO.
     """
 
     id: int
@@ -49,6 +52,7 @@ class CocoPerson:
     visibility: np.ndarray[Any, np.dtype[np.int64]]
     iscrowd: bool
     is_pseudo: BoolArray
+    category_id: int = PERSON_CATEGORY
 
     @property
     def labelled(self) -> BoolArray:
@@ -65,12 +69,16 @@ class CocoKeypoints:
         images: image id -> image.
         people: every annotation, crowds and people without labels too.
         keypoint_names: K names, in the file's order.
+        edges: 0-based pairs of keypoints, the category's `skeleton`; none where it has none.
+        category_id: the category that the people belong to.
     """
 
     path: Path
     images: dict[int, CocoImage]
     people: list[CocoPerson]
     keypoint_names: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...] = ()
+    category_id: int = PERSON_CATEGORY
 
 
 @dataclass(frozen=True)
@@ -89,16 +97,34 @@ Identified = TypeVar("Identified", CocoImage, CocoPerson)
 def read_keypoints(path: Path) -> CocoKeypoints:
     """Read a COCO keypoint annotation file and check every entry.
 
+    Its people are those of category 1, or of the only category that lists keypoints.
+
     Raises:
         AnnotationError: not such a file; the message names the file, the entry and what is wrong.
         FileNotFoundError: there is no such file.
     """
-    root = Entry(path, "the file", _load(path))
-    images = _by_id(path, [_read_image(entry) for entry in root.entries("images", "image")])
-    names = _person_keypoints(root)
-    people = [_read_person(entry, images, len(names)) for entry in root.entries("annotations", "annotation")]
-    _by_id(path, people)
-    return CocoKeypoints(path, images, people, names)
+    annotations, problems = survey_keypoints(path)
+    if problems:
+        raise problems[0]
+    return annotations
+
+
+def survey_keypoints(path: Path) -> tuple[CocoKeypoints, list[AnnotationError]]:
+    """Read what can be read of a COCO keypoint annotation file, and say what is wrong with each other entry.
+
+    Raises:
+        AnnotationError: the file as a whole is none; no list of images or annotations, no category with keypoints.
+        FileNotFoundError: there is no such file.
+    """
+    root, problems = Entry(path, "the file", _load(path)), list[AnnotationError]()
+    images = _by_id(_read_each(root.entries("images", "image"), _read_image, problems), path, problems)
+    category, names = _keypoint_category(root)
+    read_person = partial(_read_person, images=images, count=len(names), category_id=category.whole_number("id"))
+    people = _by_id(_read_each(root.entries("annotations", "annotation"), read_person, problems), path, problems)
+    found = CocoKeypoints(
+        path, images, list(people.values()), names, _edges(category, len(names)), category.whole_number("id")
+    )
+    return found, problems
 
 
 def read_detections(path: Path) -> list[CocoDetection]:
@@ -160,12 +186,27 @@ def _load(path: Path) -> object:
         raise AnnotationError(f"{path}: not JSON ({error})") from error
 
 
-def _by_id(path: Path, items: list[Identified]) -> dict[int, Identified]:
+def _read_each(
+    entries: list[Entry], read: Callable[[Entry], Identified], problems: list[AnnotationError]
+) -> list[Identified]:
+    """What `read` makes of the entries; those that it refuses become problems."""
+    found: list[Identified] = []
+    for entry in entries:
+        try:
+            found.append(read(entry))
+        except AnnotationError as error:
+            problems.append(error)
+    return found
+
+
+def _by_id(items: list[Identified], path: Path, problems: list[AnnotationError]) -> dict[int, Identified]:
+    """The items by id; of those with one id, the first."""
     found: dict[int, Identified] = {}
     for item in items:
         if item.id in found:
-            raise AnnotationError(f"{path}: the id {item.id} occurs twice among its {type(item).__name__} entries")
-        found[item.id] = item
+            kind = type(item).__name__
+            problems.append(AnnotationError(f"{path}: the id {item.id} occurs twice among its {kind} entries"))
+        found.setdefault(item.id, item)
     return found
 
 
@@ -178,20 +219,35 @@ def _read_image(entry: Entry) -> CocoImage:
     return image
 
 
-def _person_keypoints(root: Entry) -> tuple[str, ...]:
-    for category in root.entries("categories", "category"):
-        if category.whole_number("id") == PERSON_CATEGORY:
-            return category.texts("keypoints")
-    raise root.error(f"no category has id {PERSON_CATEGORY} (person); it must list its keypoint names")
+def _keypoint_category(root: Entry) -> tuple[Entry, tuple[str, ...]]:
+    """Category 1, or the only one that lists keypoints; and its keypoints' names."""
+    categories = root.entries("categories", "category")
+    found = next((category for category in categories if category.whole_number("id") == PERSON_CATEGORY), None)
+    listing = [category for category in categories if "keypoints" in category.values]
+    if found is None and len(listing) == 1:
+        (found,) = listing
+    if found is None:
+        raise root.error(
+            f"no category has id {PERSON_CATEGORY} (person), and {len(listing)} list keypoints; one must, and its names"
+        )
+    return found, found.texts("keypoints")
 
 
-def _read_person(entry: Entry, images: dict[int, CocoImage], count: int) -> CocoPerson:
+def _edges(category: Entry, count: int) -> tuple[tuple[int, int], ...]:
+    """The category's `skeleton`, which counts from 1, as 0-based pairs."""
+    edges = tuple((a - 1, b - 1) for a, b in category.whole_number_rows("skeleton", 2))
+    if any(not 0 <= end < count for edge in edges for end in edge):
+        raise category.error(f"its skeleton names a keypoint outside 1..{count}")
+    return edges
+
+
+def _read_person(entry: Entry, images: dict[int, CocoImage], count: int, category_id: int) -> CocoPerson:
     image_id = entry.whole_number("image_id")
     if image_id not in images:
         raise entry.error(f"its image_id {image_id} is not among the images")
-    category = entry.whole_number("category_id", PERSON_CATEGORY)
-    if category != PERSON_CATEGORY:
-        raise entry.error(f"its category_id is {category}; keypoint files hold people ({PERSON_CATEGORY}) only")
+    category = entry.whole_number("category_id", category_id)
+    if category != category_id:
+        raise entry.error(f"its category_id is {category}; keypoint files hold people ({category_id}) only")
     triples = np.array(entry.numbers("keypoints", 3 * count)).reshape(count, 3)
     if not np.isin(triples[:, 2], (0, 1, 2)).all():
         raise entry.error("a keypoint's visibility is none of 0, 1 and 2")
@@ -204,6 +260,7 @@ def _read_person(entry: Entry, images: dict[int, CocoImage], count: int) -> Coco
         visibility=triples[:, 2].astype(np.int64),
         iscrowd=entry.whole_number("iscrowd", 0) == 1,
         is_pseudo=_pseudo(entry, count),
+        category_id=category_id,
     )
 
 

@@ -45,6 +45,13 @@ class Entry:
             raise self.error(f"its {key} has {len(values)} numbers; it must have {count}")
         return [self._finite(key, value) for value in values]
 
+    def number_rows(self, key: str, count: int, length: int) -> list[list[float]]:
+        """A list of `count` lists of `length` finite numbers."""
+        rows = self._list(key)
+        if len(rows) != count:
+            raise self.error(f"its {key} has {len(rows)} rows; it must have {count}")
+        return [Entry(self.path, self.label, {key: row}).numbers(key, length) for row in rows]
+
     def whole_number(self, key: str, default: int | None = None) -> int:
         """A whole number; `default`, where one is given, if the key is absent."""
         if default is not None and key not in self.values:
@@ -54,6 +61,14 @@ class Entry:
     def whole_numbers(self, key: str) -> list[int]:
         """A list of whole numbers; empty if the key is absent."""
         return [self._whole(key, value) for value in self._list(key)] if key in self.values else []
+
+    def whole_number_rows(self, key: str, length: int) -> list[list[int]]:
+        """A list of lists of `length` whole numbers; empty if the key is absent."""
+        rows = self._list(key) if key in self.values else []
+        found = [Entry(self.path, self.label, {key: row}).whole_numbers(key) for row in rows]
+        if any(len(row) != length for row in found):
+            raise self.error(f"its {key} must be a list of lists of {length} whole numbers")
+        return found
 
     def text(self, key: str) -> str:
         """A text."""

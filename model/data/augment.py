@@ -9,12 +9,11 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from model.config import AugmentationRecipe
+from model.config import HALF_BODY_MIN_JOINTS, AugmentationRecipe
 from model.contract.arrays import BoolArray, DoubleArray, ImageArray
 from model.contract.crop import CropWindow
 from model.contract.skeleton import Skeleton
 
-HALF_BODY_MIN_JOINTS = 8
 HALF_BODY_PADDING = 1.5
 UPPER_PROBABILITY = 0.691
 """The reference compares a normal draw with 0.5, so it takes the upper body in 69.1 % of the cases, not in half."""

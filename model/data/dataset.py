@@ -17,6 +17,7 @@ from model.contract.crop import CropTransform, CropWindow
 from model.contract.image import ImageError, decode_image
 from model.contract.skeleton import Skeleton
 from model.data.augment import Augmentation
+from model.data.disk_cache import DiskCache
 
 
 class DataError(ValueError):
@@ -53,27 +54,38 @@ class SampleKey(NamedTuple):
 
 
 class ImageStore:
-    """Decoded photographs, kept in memory up to a budget (forked workers share them), else decoded when asked for."""
+    """Decoded photographs, kept in memory up to a budget (forked workers share them), then on disk, else decoded."""
 
-    def __init__(self, paths: Iterable[Path], budget_bytes: int) -> None:
-        """Decode photographs, about 3 ms each, until the budget is used up.
+    def __init__(self, paths: Iterable[Path], budget_bytes: int, disk: DiskCache | None = None) -> None:
+        """Decode photographs, about 3 ms each, until the budget is used up; all of them are kept on `disk`.
 
         Raises:
             DataError: a photograph is missing, or one of those decoded now cannot be decoded.
         """
         self._images: dict[Path, ImageArray] = {}
+        self._disk = disk
         unique = list(dict.fromkeys(paths))
         _check_presence(unique)
         for path in unique:
             if budget_bytes <= 0:
                 break
-            self._images[path] = read_image(path)
+            self._images[path] = self._read(path)
             budget_bytes -= self._images[path].nbytes
 
     def __getitem__(self, path: Path) -> ImageArray:
         """The (H, W, 3) uint8 RGB photograph."""
         image = self._images.get(path)
-        return read_image(path) if image is None else image
+        return self._read(path) if image is None else image
+
+    def _read(self, path: Path) -> ImageArray:
+        if self._disk is None:
+            return read_image(path)
+        kept = self._disk.get(path)
+        if kept is not None:
+            return kept
+        image = read_image(path)
+        self._disk.put(path, image)
+        return image
 
 
 class PoseDataset(Dataset[Batch]):

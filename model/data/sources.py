@@ -4,8 +4,9 @@ from pathlib import Path
 
 from model.config import TrainingSource, ValidationSource
 from model.contract.coco import AnnotationError, CocoKeypoints, dropped_people, read_keypoints, training_people
-from model.contract.skeleton import Skeleton
+from model.contract.skeleton import MPII_16, Skeleton
 from model.data.dataset import DataError, Sample
+from model.data.mpii import read_mpii
 
 
 def read_training_samples(root: Path, sources: tuple[TrainingSource, ...], skeleton: Skeleton) -> list[Sample]:
@@ -16,8 +17,30 @@ def read_training_samples(root: Path, sources: tuple[TrainingSource, ...], skele
         DataError: it has another skeleton, or nobody to train on.
     """
     return [
-        sample for source in sources for sample in read_samples(root, source, skeleton) for _ in range(source.repeat)
+        sample for source in sources for sample in _read_source(root, source, skeleton) for _ in range(source.repeat)
     ]
+
+
+def _read_source(root: Path, source: TrainingSource, skeleton: Skeleton) -> list[Sample]:
+    if source.format == "mpii":
+        path = root / source.annotations
+        samples = [s for s in read_mpii_samples(path, root / source.images, skeleton) if s.person.labelled.any()]
+        if not samples:
+            raise DataError(f"{path} holds nobody to use: no joint is labelled")
+        return samples
+    return read_samples(root, source, skeleton)
+
+
+def read_mpii_samples(path: Path, folder: Path, skeleton: Skeleton) -> list[Sample]:
+    """Every person of an MPII JSON list, in its order.
+
+    Raises:
+        AnnotationError: the file is missing or broken.
+        DataError: the network finds another skeleton.
+    """
+    if skeleton.keypoint_names != MPII_16.keypoint_names:
+        raise DataError(f"{path} is MPII's ({MPII_16.name}); the skeleton here is {skeleton.name}")
+    return read_mpii(path, folder)
 
 
 def read_samples(root: Path, source: TrainingSource | ValidationSource, skeleton: Skeleton) -> list[Sample]:
@@ -44,9 +67,21 @@ def read_annotations(path: Path) -> CocoKeypoints:
 
 def usable_samples(annotations: CocoKeypoints, folder: Path, skeleton: Skeleton) -> list[Sample]:
     """The usable people of annotations that were read, with their photographs in `folder`; errors as above."""
-    if annotations.keypoint_names != skeleton.keypoint_names:
-        raise DataError(f"{annotations.path} has keypoints {annotations.keypoint_names}; {skeleton.name} is needed")
+    check_skeleton(annotations, skeleton)
     people = training_people(annotations)
     if not people:
         raise DataError(f"{annotations.path} holds nobody to use; left out: {dropped_people(annotations)}")
     return [Sample(folder / annotations.images[person.image_id].file_name, person) for person in people]
+
+
+def check_skeleton(annotations: CocoKeypoints, skeleton: Skeleton) -> None:
+    """Refuse annotations of another skeleton.
+
+    Raises:
+        DataError: the keypoints' names or their order differ.
+    """
+    if annotations.keypoint_names != skeleton.keypoint_names:
+        raise DataError(
+            f"{annotations.path} has keypoints {annotations.keypoint_names}; {skeleton.name} is needed "
+            "(`fasterpose data skeleton` writes a recipe's [skeleton] for a file)"
+        )

@@ -45,7 +45,7 @@ def trunk_weights() -> dict[str, Tensor]:
 
 
 def test_the_network_is_the_recipes() -> None:
-    recipe = read_recipe(next(RECIPES.glob("*.toml")))
+    recipe = read_recipe(RECIPES / "coco-r50-256x192.toml")
     recipe = recipe.model_copy(update={"network": FasterPoseRecipe(trunk="resnet34", bias=False, frozen_stages=2)})
     with torch.device("meta"):
         network = build_network(recipe)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import cv2
 import numpy as np
 import pytest
 
@@ -188,3 +189,93 @@ def test_a_person_who_is_turned_left_to_right_scores_less(drawn: tuple[Path, lis
     order = list(COCO_17.mirror_order)
     turned = [replace(each, person=replace(each.person, keypoints=each.person.keypoints[order])) for each in samples]
     assert coco_ap(path, results_on_boxes(Oracle(turned), SPEC, images, samples))["AP"] < 0.1
+
+
+Detection = tuple[int, Path, tuple[float, float, float, float], float]
+
+
+def detected_crowd(folder: Path, rng: np.random.Generator) -> tuple[Path, list[Detection], FloatArray]:
+    """A crowd's file, boxes around everybody (shaken, a third twice, some low), and the heatmaps of each box."""
+    people = crowd(30, 5)
+    path = write_people(folder / "truth.json", people, per_image=6)
+    cv2.imwrite(str(folder / "0.png"), np.zeros((20, 20, 3), np.uint8))
+    detections: list[Detection] = []
+    heatmaps: list[FloatArray] = []
+    for index in [*range(30), *range(0, 30, 3)]:
+        x, y, width, height = annotation(1, 0, people[index])["bbox"]
+        shake = rng.normal(0, 0.03 * height, 4)
+        box = (x + shake[0], y + shake[1], width + abs(shake[2]), height + abs(shake[3]))
+        points = people[index] + rng.normal(0, 0.02 * height, (17, 2))
+        transform = CropTransform.from_box(box, CODEC.input_size, SPEC.box_padding)
+        maps, _ = CODEC.encode(transform.points_to_crop(points), np.ones(17, dtype=np.bool_))
+        heatmaps.append(maps * rng.uniform(0.05, 1, (17, 1, 1)).astype(np.float32))
+        detections.append((index // 6, folder / "0.png", box, float(rng.uniform(0, 1))))
+    return path, detections, np.stack(heatmaps)
+
+
+def published_entries(detections: Sequence[Detection], heatmaps: FloatArray) -> list[dict[str, Any]]:
+    """Rescoring and OKS-NMS as SimpleBaseline's coco.py and nms.py write them, person by person."""
+    people: dict[int, list[dict[str, Any]]] = {}
+    for (image_id, _, box, box_score), maps in zip(detections, heatmaps, strict=True):
+        transform = CropTransform.from_box(box, CODEC.input_size, SPEC.box_padding)
+        points, confidences = CODEC.decode(maps[None])
+        counted = [value for value in confidences[0].tolist() if value > 0.2]
+        width = max(box[2], box[3] * 0.75) * 1.25
+        people.setdefault(image_id, []).append(
+            {
+                "points": transform.points_to_image(points[0]),
+                "score": box_score * sum(counted) / len(counted) if counted else 0.0,
+                "area": width * width / 0.75,
+            }
+        )
+    kept: list[tuple[int, dict[str, Any]]] = []
+    for image_id, waiting in people.items():
+        order = sorted(waiting, key=lambda person: -person["score"])
+        while order:
+            best = order.pop(0)
+            kept.append((image_id, best))
+            order = [other for other in order if published_oks(best, other) <= 0.9]
+    return [
+        {
+            "image_id": image_id,
+            "category_id": 1,
+            "score": person["score"],
+            "keypoints": np.column_stack([person["points"], np.ones(17)]).flatten().tolist(),
+        }
+        for image_id, person in kept
+    ]
+
+
+def published_oks(one: dict[str, Any], other: dict[str, Any]) -> float:
+    terms: list[float] = []
+    for joint, sigma in enumerate(COCO_17.sigmas):
+        dx, dy = other["points"][joint] - one["points"][joint]
+        area = (one["area"] + other["area"]) / 2 + np.spacing(1)
+        terms.append(float(np.exp(-(dx**2 + dy**2) / (sigma * 2) ** 2 / area / 2)))
+    return sum(terms) / len(terms)
+
+
+def test_detected_people_score_as_published(tmp_path: Path) -> None:
+    path, detections, heatmaps = detected_crowd(tmp_path, np.random.default_rng(8))
+    waiting = iter(heatmaps)
+    entries = results_on_detections(
+        lambda crops: np.stack([next(waiting) for _ in crops]),
+        SPEC,
+        ImageStore([tmp_path / "0.png"], 10**6),
+        detections,
+    )
+    expected = published_entries(detections, heatmaps)
+    assert len(expected) < len(detections)  # some repeats were suppressed
+    assert len(entries) == len(expected)
+    assert list(coco_ap(path, entries).values()) == pytest.approx(published_figures(path, expected), abs=0.002)
+    assert sorted(entry["score"] for entry in entries) == pytest.approx(
+        sorted(entry["score"] for entry in expected), abs=1e-6
+    )
+
+
+def test_figures_by_oks_follow_the_skeletons_own_sigmas(tmp_path: Path) -> None:
+    people = crowd(10)
+    path = write_people(tmp_path / "truth.json", people)
+    entries = results([points + 2.0 for points in people], [0.9] * 10)
+    lenient = replace(COCO_17, name="lenient", sigmas=(0.3,) * 17)
+    assert coco_ap(path, entries, lenient)["AP"] > coco_ap(path, entries)["AP"] + 0.05

@@ -18,7 +18,11 @@ def test_it_is_on_the_disk_before_it_takes_the_old_ones_place(tmp_path: Path, mo
     path = tmp_path / "last.pt"
     path.write_bytes(b"old")
     seen: list[bytes] = []
-    monkeypatch.setattr(os, "fsync", lambda _: seen.append(path.read_bytes()))
+
+    def look(_: int) -> None:
+        seen.append(path.read_bytes())
+
+    monkeypatch.setattr(os, "fsync", look)
     write_whole(path, b"new")
     assert seen == [b"old", b"new"]  # the file's content, then the folder's entry
 

@@ -64,7 +64,8 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
     [
         ([], "the file: it is a list; it must be an object"),
         ({"images": []}, "the key 'categories' is missing"),
-        (content(categories=[{"id": 2, "keypoints": []}]), "no category has id 1"),
+        (content(categories=[{"id": 2}]), "no category has id 1 (person), and 0 list keypoints"),
+        (content(categories=[{"id": 2, "keypoints": []}, {"id": 3, "keypoints": []}]), "and 2 list keypoints"),
         (content(categories=[{"id": 1, "name": "person"}]), "category 1: the key 'keypoints' is missing"),
         (content(images=[{"id": 1, "file_name": "a", "width": 0, "height": 5}]), "image 1: its size is 0 x 5"),
         (content(images=[{"file_name": "a", "width": 9, "height": 5}]), "image number 0: the key 'id' is missing"),
