@@ -43,11 +43,18 @@ def load_bundle(network: nn.Module, folder: Path, crops: Tensor) -> str:
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     try:
-        tensors = onnx.load(path).graph.initializer
+        graph = onnx.load(path).graph
     except (OSError, DecodeError) as error:
         raise RecipeError(f"initial weights {path} cannot be read: {error}") from error
-    names = (tensor.name.removeprefix(SERVED_PREFIX).removesuffix(HALF_SUFFIX) for tensor in tensors)
-    return {name: torch.tensor(numpy_helper.to_array(t)).float() for name, t in zip(names, tensors, strict=True)}
+    weights = {_own_name(tensor.name): torch.tensor(numpy_helper.to_array(tensor)) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Identity" and _own_name(node.input[0]) in weights:  # the exporter keeps equal tensors once
+            weights[_own_name(node.output[0])] = weights[_own_name(node.input[0])]
+    return {name: weight.float() for name, weight in weights.items()}
+
+
+def _own_name(name: str) -> str:
+    return name.removeprefix(SERVED_PREFIX).removesuffix(HALF_SUFFIX)
 
 
 def _with_plain_norms(network: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -20,17 +20,20 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torchvision.models import resnet
 
 from model import train as train_module
+from model.build import build_loss
 from model.checkpoint import CheckpointError, load_checkpoint
 from model.config import AugmentationRecipe, Recipe, RecipeError, read_recipe
 from model.contract.coco import AnnotationError
 from model.data.dataset import DataError
 from model.data.shares import Part, StepBatch
-from model.engine import DeviceError, DivergedError, Step, train_epoch
+from model.engine import DeviceError, DivergedError, ServedNetwork, Step, train_epoch
 from model.evaluate import Predictor
+from model.graph import as_stored, write_graph
 from model.interruption import InterruptedRunError
 from model.metrics_file import METRICS
 from model.networks.backbones import BUILDERS
 from model.networks.fasterpose import FasterPose
+from model.precisions import GRAPH
 from model.train import BEST_WEIGHTS, LAST, WEIGHTS, TrainingOptions, train
 from model.validation import Validation
 from tests.model import drawn
@@ -296,6 +299,18 @@ def test_a_run_starts_from_given_weights(recipe_file: Path, options: TrainingOpt
     weights = load_file(options.output / WEIGHTS)
     assert torch.equal(weights["trunk.layer4.0.conv2.weight"], start.state_dict()["trunk.layer4.0.conv2.weight"])
     assert not torch.equal(weights["regressor.conv.weight"], start.regressor.conv.weight)
+
+
+def test_a_run_starts_from_a_bundle(recipe_file: Path, options: TrainingOptions, tmp_path: Path) -> None:
+    recipe = read_recipe(recipe_file)
+    start = as_stored(ServedNetwork(FasterPose("resnet18", 17), build_loss(recipe.loss)))
+    write_graph(start, np.zeros((2, 64, 64, 3), dtype=np.uint8), tmp_path / GRAPH, "heatmaps")
+    frozen = recipe.network.model_copy(update={"frozen_stages": 5})
+    recipe = with_schedule(recipe, epochs=1).model_copy(update={"network": frozen})
+    train(recipe, replace(options, initial_weights=tmp_path, checkpoint_steps=100), QUIET)
+    weights, expected = load_file(options.output / WEIGHTS), start.state_dict()
+    assert torch.equal(weights["trunk.layer4.0.conv2.weight"], expected["network.trunk.layer4.0.conv2.weight"])
+    assert not torch.equal(weights["regressor.conv.weight"], expected["network.regressor.conv.weight"])
 
 
 def test_a_diverging_run_keeps_its_last_checkpoint(
