@@ -14,7 +14,7 @@ ROUNDS = 5
 NEAR_BEST = 1.05
 """A batch whose time an item is within this factor of the best is as good, and smaller ones answer sooner."""
 LONGEST_BATCH_S = 0.1
-"""Larger batches are not tried once one takes this long: others would wait for it."""
+"""Batches that may take longer than this are not tried: others would wait for them."""
 MISSES = 2
 """Sizes that may bring no gain before the trying ends."""
 
@@ -64,7 +64,7 @@ def measure_batches(runtime: Runtime, item_size: Size) -> dict[int, float]:
         runtime.infer(items)  # the first of its size prepares memory
         seconds[size] = min(_time(runtime, items) for _ in range(ROUNDS))
         useful = smallest_useful(seconds)
-        if seconds[size] > LONGEST_BATCH_S or useful * 2**MISSES <= size:
+        if 2 * seconds[size] > LONGEST_BATCH_S or useful * 2**MISSES <= size:
             break
     return seconds
 
