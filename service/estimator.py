@@ -17,6 +17,25 @@ from service.bundles import LoadedModel
 from service.jobs import PoseOptions
 
 
+def cut_crops(spec: PoseSpec, image: ImageArray, boxes: Sequence[Box]) -> tuple[list[CropTransform], ImageArray]:
+    """One crop a person, as the pose network takes them.
+
+    Args:
+        spec: input size and padding.
+        image: (H, W, 3) uint8 RGB.
+        boxes: N boxes in image pixels.
+
+    Returns:
+        The N maps between image and crop, and the (N, height, width, 3) uint8 crops.
+    """
+    size = spec.input_size
+    transforms = [CropTransform.from_box(box, size, spec.box_padding) for box in boxes]
+    crops = np.empty((len(boxes), size[1], size[0], 3), dtype=np.uint8)
+    for crop, transform in zip(crops, transforms, strict=True):
+        crop[:] = transform.crop_image(image)
+    return transforms, crops
+
+
 class Estimator:
     """Estimates poses; people of all images and requests share its batches."""
 
@@ -27,21 +46,8 @@ class Estimator:
         self.batcher = Batcher(model.spec.provenance.name, model.runtimes, model.reopen, limit.size, bounds)
 
     def crop(self, image: ImageArray, boxes: Sequence[Box]) -> tuple[list[CropTransform], ImageArray]:
-        """One crop a person.
-
-        Args:
-            image: (H, W, 3) uint8 RGB.
-            boxes: N boxes in image pixels.
-
-        Returns:
-            The N maps between image and crop, and the (N, height, width, 3) uint8 crops.
-        """
-        size = self.spec.input_size
-        transforms = [CropTransform.from_box(box, size, self.spec.box_padding) for box in boxes]
-        crops = np.empty((len(boxes), size[1], size[0], 3), dtype=np.uint8)
-        for crop, transform in zip(crops, transforms, strict=True):
-            crop[:] = transform.crop_image(image)
-        return transforms, crops
+        """One crop a person, as `cut_crops` makes them."""
+        return cut_crops(self.spec, image, boxes)
 
     def with_mirrored(self, crops: ImageArray) -> ImageArray:
         """(N, height, width, 3) crops -> (2N, height, width, 3): themselves, then their mirror images."""

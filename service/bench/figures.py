@@ -30,11 +30,6 @@ class Figures:
     errors: dict[str, int]
     answers: int
 
-    @property
-    def people_per_image(self) -> float:
-        """People in an answer, 0 where nobody or nothing was answered."""
-        return self.people_per_second / self.images_per_second if self.images_per_second else 0.0
-
 
 def summarize_rounds(rounds: Sequence[LoadResult]) -> Figures:
     """The figures of one load that was run several times."""

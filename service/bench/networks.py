@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 
 from model.contract.arrays import ImageArray
-from model.contract.crop import Box, CropTransform
 from model.contract.detections import ScoredBox, read_people
 from model.contract.image import decode_image
 from model.contract.spec import DetectorSpec, PoseSpec
@@ -59,12 +58,6 @@ def find_people(networks: Networks, photograph: bytes) -> list[ScoredBox]:
     fitting, fitted = fit_image(networks.detector, decode_image(photograph))
     rows = networks.detector.runtime.infer(fitted[None])[0]
     return read_people(networks.detector.spec, rows, fitting, options.person_threshold, options.max_persons)
-
-
-def cut_crops(spec: PoseSpec, image: ImageArray, boxes: Sequence[Box]) -> tuple[list[CropTransform], ImageArray]:
-    """The pose network's input: the maps, and the (N, H, W, 3) uint8 crops; at least one box."""
-    transforms = [CropTransform.from_box(box, spec.input_size, spec.box_padding) for box in boxes]
-    return transforms, np.stack([transform.crop_image(image) for transform in transforms])
 
 
 def items_per_second(runtimes: Sequence[Runtime], items: ImageArray, batch: int, seconds: float) -> float:

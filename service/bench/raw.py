@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from model.contract.arrays import ImageArray
 from model.contract.crop import Box
 from model.contract.image import decode_image
-from service.bench.networks import Networks, cut_crops, items_per_second
+from service.bench.networks import Networks, items_per_second
 from service.detector import fit_image
+from service.estimator import cut_crops
 
 DETECTOR_BATCHES = (1, 2, 4)
 POSE_BATCHES = (1, 2, 4, 8)

@@ -13,9 +13,10 @@ from model.contract.crop import CropTransform
 from model.contract.detections import ScoredBox, read_people
 from model.contract.image import decode_image
 from model.contract.poses import poses_from_heatmaps, without_repeats
-from service.bench.networks import Networks, cut_crops, load_networks
+from service.bench.networks import Networks, load_networks
 from service.bench.standin import STAND_IN, stand_in_networks
 from service.detector import fit_image
+from service.estimator import cut_crops
 from service.jobs import PoseOptions
 from service.settings import load_settings
 

@@ -19,7 +19,7 @@ from model.contract.poses import poses_from_heatmaps
 from model.contract.spec import load_pose_spec
 from model.detector.network import build_person_network
 from model.eager import EagerNetworks
-from service.bench.networks import cut_crops
+from service.estimator import cut_crops
 from service.jobs import PoseOptions
 from service.settings import load_settings
 from service.zoo import find_bundle
