@@ -1,6 +1,5 @@
 """The way of an image: decode, find people, crop, estimate, read the poses. Knows no transport."""
 
-import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from service.errors import InvalidOptionError, from_image_error
 from service.estimator import Estimator
 from service.jobs import ImageJob, ImageResult, PoseOptions
 from service.room import Room
+from service.runtime.devices import available_cores
 from service.threads import StageClock, Threads
 
 LEAST_AHEAD = 8
@@ -55,7 +55,7 @@ class Pipeline:
         self.detector = detector
         self.estimator = estimator
         self.limits = limits
-        self._pixel_threads = Threads("pixels", os.cpu_count() or 1)
+        self._pixel_threads = Threads("pixels", available_cores())
         ahead = 4 * detector.limit.size * len(detector.model.runtimes)
         self.room = Room(max(LEAST_AHEAD, ahead), DECODED_BYTES)
 

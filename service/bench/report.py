@@ -1,6 +1,5 @@
 """What was measured, as tables in Markdown, ready to be pasted, and as JSON; and on which machine."""
 
-import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from service.runtime.devices import available_cores
 
 TABLE_WIDTH = 200
 """Characters: a table in a pipe is not cut."""
@@ -87,7 +88,7 @@ def machine() -> dict[str, object]:
     """The processor, the cores that this process may use, and the versions that matter."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_cores(),
         "python": platform.python_version(),
         "openvino": metadata.version("openvino"),
     }
