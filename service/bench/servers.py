@@ -13,6 +13,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from service.bench.cpu_time import session_cpu_seconds
 from service.bench.job import LoadJob, LoadResult
 from service.errors import UnavailableError
 from service.settings import ENV_PREFIX, ServiceSettings
@@ -96,6 +97,10 @@ class ServerProcess:
             yield
         finally:
             self._signal(signal.SIGSTOP)
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time that the server and its workers have taken so far; None where it is not known."""
+        return session_cpu_seconds(self._process.pid)
 
     def stop(self) -> None:
         """End the server and all its workers."""
