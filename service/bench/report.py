@@ -15,7 +15,7 @@ from rich.table import Table
 
 from service.runtime.devices import available_cores
 
-TABLE_WIDTH = 200
+TABLE_WIDTH = 250
 """Characters: a table in a pipe is not cut."""
 
 
