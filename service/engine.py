@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from model.contract.crop import Size
@@ -35,7 +36,12 @@ def load_pipeline(settings: ServiceSettings) -> Pipeline:
 def build_pipeline(
     detector: LoadedModel[DetectorSpec], pose: LoadedModel[PoseSpec], settings: ServiceSettings
 ) -> Pipeline:
-    """Put loaded networks into a pipeline and warm them up."""
+    """Put loaded networks into a pipeline and warm them up.
+
+    OpenCV keeps to the thread that calls it from then on: images share the cores here, not the parts of an image, and
+    its own threads wait for work by spinning.
+    """
+    cv2.setNumThreads(1)
     limits = ImageLimits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels)
     return Pipeline(_build_detector(detector, settings), _build_estimator(pose, settings), limits)
 

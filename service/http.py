@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.accept import ImageType, wanted_image
 from service.bodies import read_call
 from service.calls import PoseCall, answer_call
-from service.deadline import deadline
+from service.deadline import Deadline
 from service.errors import ClientGoneError, InvalidOptionError, ServiceError
 from service.formats import Outcome, coco_results, cvat, native
 from service.hang_up import cancelled_by_hang_up
@@ -73,20 +73,19 @@ async def answer_request(request: Request, service: Service) -> Response:
         ServiceError: it cannot be answered.
         ClientDisconnect: the client hung up while it sent its body.
     """
+    settings = service.settings
     with service.admitted() as pipeline:
-        async with deadline(request.state.arrival, service.settings.timeout_ms):  # its own stands in what is read here
-            call = await read_call(request, service.settings)
-        image_type = _image_type(request, call)
-        timeout_ms = call.options.timeout_ms or service.settings.timeout_ms
-        async with cancelled_by_hang_up(request.receive), deadline(request.state.arrival, timeout_ms):
-            outcomes = await answer_call(pipeline, call, keep_pixels=image_type is not None)
-            for outcome in outcomes:
-                if isinstance(outcome, ImageResult):
-                    service.metrics.count_image(outcome)
-            start = time.perf_counter()
-            response = await _respond(request, pipeline, call, outcomes, image_type)
-            service.metrics.observe_encoding(time.perf_counter() - start)
-            return response
+        async with Deadline(request.state.arrival, settings.timeout_ms) as deadline:
+            call = await read_call(request, settings)
+            deadline.move(call.options.timeout_ms or settings.timeout_ms)
+            image_type = _image_type(request, call)
+            async with cancelled_by_hang_up(request.receive):
+                outcomes = await answer_call(pipeline, call, keep_pixels=image_type is not None)
+                service.metrics.count_images(outcomes)
+                start = time.perf_counter()
+                response = await _respond(request, pipeline, call, outcomes, image_type)
+                service.metrics.observe_encoding(time.perf_counter() - start)
+                return response
 
 
 def _image_type(request: Request, call: PoseCall) -> ImageType | None:
