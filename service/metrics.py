@@ -116,7 +116,8 @@ class Metrics:
 
     def watch(self, pipeline: Pipeline) -> None:
         """Show a loaded pipeline: its networks, and what they do from now on."""
-        self._queue_depth.labels("decode").set_function(lambda: pipeline.room.waiting)
+        room = pipeline.room  # which outlives the pipeline when a network is replaced
+        self._queue_depth.labels("decode").set_function(lambda: room.waiting)
         for part in (pipeline.detector, pipeline.estimator):
             self._show_part(part)
         gpus = gpu_collector([runtime.device for runtime in pipeline.estimator.model.runtimes])

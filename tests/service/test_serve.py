@@ -13,7 +13,7 @@ from grpc import StatusCode, aio
 from service.app import create_app
 from service.pb import pose_pb2
 from service.pb.pose_pb2_grpc import PoseServiceStub
-from service.serve import PoseServer, Ports, open_port, welcome
+from service.serve import Ports, PoseServer, open_port, welcome
 from service.settings import ServiceSettings, SettingsError
 from tests.service.fakes import make_pipeline
 from tests.service.rpc_client import Blocked, failure, problem_of, request_of
