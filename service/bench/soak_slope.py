@@ -10,6 +10,7 @@ from model.contract.arrays import FloatArray
 BLOCKS = 10
 """The samples are averaged in so many blocks of time first. Memory moves in steps that last for a while, so that
 neighbouring samples say the same; a confidence interval takes independent ones, which means of minutes nearly are."""
+ROUNDING = 1e-6
 STUDENT_T = 2.306
 """97.5% quantile of Student's t with BLOCKS - 2 degrees of freedom."""
 
@@ -38,8 +39,8 @@ class Slope:
 
     @property
     def grows(self) -> bool:
-        """Whether the whole interval lies above zero."""
-        return self.low > 0
+        """Whether the whole interval lies above zero, by more than rounding puts it there."""
+        return self.low > ROUNDING
 
 
 def fit_slope(seconds: FloatArray, values: FloatArray) -> Slope:
