@@ -26,6 +26,8 @@ MIB = 2**20
 AT_REST = {"fasterpose_in_flight_requests": 1.0, "fasterpose_queue_depth": 0.0}
 """What the server's gauges show when only the question itself is in flight."""
 REST_S = 30.0
+LINGER_S = 0.3
+"""For connections that were hung up to be closed by the server too."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class SoakPlan:
         minutes: of traffic in all.
         warm_up_minutes: of them, which do not count: every shape of image and every buffer is seen once.
         rate: requests a second.
-        interval_s: between two samples.
+        interval_s: seconds of traffic between two samples.
         seed: of everything that is drawn.
 
     Raises:
@@ -46,7 +48,7 @@ class SoakPlan:
     minutes: float
     warm_up_minutes: float
     rate: float
-    interval_s: float = 5.0
+    interval_s: float = 15.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -126,19 +128,21 @@ def server_to_soak(settings: ServiceSettings, url: str | None, grpc: str | None)
 
 
 async def run_soak(address: Address, plan: SoakPlan) -> Soak:
-    """Send the traffic, sample the server meanwhile, and see whether it comes to rest.
+    """Send the traffic, and sample the server whenever it has come to rest.
+
+    Under way, a sample would tell how busy the machine is: every open connection is a descriptor.
 
     Raises:
         UnavailableError: the server does not answer.
     """
-    draw, tally, samples = random.Random(plan.seed), Tally(), list[Sample]()
-    sampler = asyncio.create_task(_sample(address, plan.interval_s, samples))
-    try:
-        async with client_of(address, make_stock(address, draw), draw) as client:
-            await send_mixed(client.kinds(), plan.rate, 60 * plan.minutes, draw, tally)
-    finally:
-        sampler.cancel()
-    return Soak(plan, samples, tally, await _left_over(address))
+    draw, tally, samples, stuck = random.Random(plan.seed), Tally(), list[Sample](), dict[str, float]()
+    start = time.monotonic()
+    async with client_of(address, make_stock(address, draw), draw) as client:
+        while time.monotonic() - start < 60 * plan.minutes:
+            await send_mixed(client.kinds(), plan.rate, plan.interval_s, draw, tally)
+            text, stuck = await _at_rest(address)
+            samples.append(_sample(text, time.monotonic() - start))
+    return Soak(plan, samples, tally, stuck)
 
 
 def print_soak(soak: Soak) -> None:
@@ -189,24 +193,20 @@ def _shown(slope: Slope) -> str:
     return f"{slope.per_hour:+.2f} (95%: {slope.low:+.2f} to {slope.high:+.2f})"
 
 
-async def _sample(address: Address, interval_s: float, samples: list[Sample]) -> None:
-    start = time.monotonic()
-    while True:
-        text = await _metrics(address)
-        resident, files = read_metric(text, "process_resident_memory_bytes"), read_metric(text, "process_open_fds")
-        samples.append(Sample(time.monotonic() - start, resident / MIB, files))
-        await asyncio.sleep(interval_s)
+def _sample(metrics: str, seconds: float) -> Sample:
+    resident = read_metric(metrics, "process_resident_memory_bytes") / MIB
+    return Sample(seconds, resident, read_metric(metrics, "process_open_fds"))
 
 
-async def _left_over(address: Address) -> dict[str, float]:
-    """Gauges that do not come to rest within REST_S, and their values."""
+async def _at_rest(address: Address) -> tuple[str, dict[str, float]]:
+    """The metrics of a server that has nothing to do, and the gauges that say otherwise after REST_S."""
     end = time.monotonic() + REST_S
     while True:
+        await asyncio.sleep(LINGER_S)
         text = await _metrics(address)
         stuck = {name: value for name in AT_REST if (value := read_metric(text, name)) > AT_REST[name]}
         if not stuck or time.monotonic() > end:
-            return stuck
-        await asyncio.sleep(0.5)
+            return text, stuck
 
 
 async def _metrics(address: Address) -> str:

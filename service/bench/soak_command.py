@@ -14,7 +14,7 @@ def soak_command(
     minutes: Annotated[float, typer.Option(min=0.01, help="Minutes of traffic, the warm-up among them.")] = 35.0,
     warm_up_minutes: Annotated[float, typer.Option(min=0, help="Minutes at the start that do not count.")] = 5.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second.")] = 5.0,
-    interval: Annotated[float, typer.Option(min=0.05, help="Seconds between two samples.")] = 5.0,
+    interval: Annotated[float, typer.Option(min=0.05, help="Seconds of traffic between two samples.")] = 15.0,
     seed: Annotated[int, typer.Option(help="Of the shapes, the order and the moments of the requests.")] = 0,
     url: Annotated[
         str | None, typer.Option(help="A server that runs already, http://HOST:PORT; without it one is started.")
@@ -32,7 +32,8 @@ def soak_command(
     """Send good, bad, cancelled and streamed requests for a long time, and see whether the server grows.
 
     The slopes of its resident memory and of its open file descriptors after the warm-up are printed with their 95%
-    confidence intervals. Exit code 1 if one lies above zero, a request was answered wrongly, or something is left in
+    confidence intervals. Each sample is taken when all that was sent is answered: under way it would tell how busy the
+    machine is. Exit code 1 if one lies above zero, a request was answered wrongly, or something is left in
     the queues at the end. The server's figures are those of its own /metrics.
     """
     from service.bench.report import write_json  # noqa: PLC0415 - `--help` must not wait for the runtime

@@ -65,8 +65,8 @@ class Tally:
 async def send_mixed(kinds: Sequence[Kind], rate: float, seconds: float, draw: random.Random, tally: Tally) -> None:
     """Send requests of all kinds, drawn by their shares, `rate` a second at random moments, until the time is over.
 
-    The loop is open: the next request does not wait for the last answer, as it is with many clients. All that was
-    sent is waited for.
+    All that was sent is answered when this returns. The loop is open: the next request does not wait for the last
+    answer, as with many clients.
     """
     shares = [kind.share for kind in kinds]
     end = time.monotonic() + seconds
