@@ -37,7 +37,9 @@ class ServiceSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 lets other machines in.")
     http_port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 takes a free one.")
     grpc_port: int = Field(default=8001, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
-    model: str = Field(default="fasterpose-r18", description="Pose bundle: name of an embedded one, or a folder.")
+    model: str = Field(
+        default="fast", description="Pose bundle: fast or accurate, name of an embedded one, or a folder."
+    )
     detector: str = Field(
         default="person-detector", description="Detector bundle: name of an embedded one, or a folder."
     )
