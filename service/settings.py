@@ -89,6 +89,23 @@ class ServiceSettings(BaseSettings):
     tls_client_ca: Path | None = Field(
         default=None, description="PEM file of the authorities whose client certificates are let in, and no one else."
     )
+    keys_file: Path | None = Field(
+        default=None, description="File of API keys, made by `fasterpose keys new`; with it every caller needs one."
+    )
+    metrics_key: bool = Field(default=False, description="Whether GET /metrics needs a key with the scope metrics.")
+    admin_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of /metrics and the admin routes, which the HTTP port then has no more; 0 takes a free one.",
+    )
+    admin_host: str = Field(default="127.0.0.1", description="Address that --admin-port listens on.")
+    bundles_dir: Path | None = Field(
+        default=None, description="Folder of bundles that an admin key may load beside the embedded ones."
+    )
+    cors_origins: str = Field(
+        default="", description="Origins whose pages may call, for example https://a.example,https://b.example."
+    )
 
     @classmethod
     def settings_customise_sources(
