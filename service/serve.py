@@ -6,6 +6,7 @@ import socket
 import ssl
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -80,6 +81,7 @@ class PoseServer(uvicorn.Server):
         self._start = start
         self._tls = tls
         self._drain_s = settings.drain_s
+        self._drain_delay_s = settings.drain_delay_s
         self.rpc: RpcServer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hurry = asyncio.Event()
@@ -95,12 +97,19 @@ class PoseServer(uvicorn.Server):
             self._announcer = asyncio.create_task(self._announce(host, http_port, self.rpc.port))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is in flight, then close; what comes meanwhile is refused with 503."""
+        """Answer what is in flight, then close; what comes meanwhile is refused with 503, once the delay is over."""
+        await self._let_balancers_notice()
         end = time.monotonic() + self._drain_s
         if self.rpc is not None:
             await self._finish(self.rpc)
         self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
         await super().shutdown(sockets)
+
+    async def _let_balancers_notice(self) -> None:
+        """Let requests in for the time of the delay, or until a second interrupt, and then no more."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), self._drain_delay_s)
+        self.service.drain()
 
     async def _finish(self, rpc: RpcServer) -> None:
         """Wait for both transports, at most the time to drain, or until a second interrupt."""
@@ -120,7 +129,9 @@ class PoseServer(uvicorn.Server):
 
         Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
         """
-        self.service.drain()
+        self.service.retire()
+        if not self._drain_delay_s:
+            self.service.drain()
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
         if self.force_exit and self._loop is not None:
