@@ -1,7 +1,8 @@
 """Asks the server of this container whether it is ready; exit code 0 if it is.
 
-It runs every few seconds and imports nothing but the standard library. The port and TLS are read from the environment, where a container has its settings. If the server wants a client's
-certificate, there is none to show: an open port has to do then.
+It runs every few seconds and imports nothing but the standard library. The port and TLS are read from the environment,
+where a container has its settings. If the server wants a client's certificate, there is none to show, and an open port
+has to do.
 """
 
 import os
