@@ -5,11 +5,15 @@ PYTHON ?= $(firstword $(shell for name in python3.11 python3 python; do $$name -
 SERVER := .venv
 TRAIN := .venv-train
 PEERS := .venv-peers
-CODE := model protos service tests
+LOCK := .venv-lock
+HASHED = $(LOCK)/bin/uv pip compile --quiet --upgrade --constraints constraints.txt --generate-hashes --universal \
+	--python-version 3.11 --no-annotate --custom-compile-command 'make lock-images'
+CODE := docker model protos service tests
 
-# Those under load take their time and want the machine for themselves. The tests of training, and those that compare
-# training with serving, need torch; all others must run without it.
+# Those under load take their time and want the machine for themselves, those of containers want an engine. The tests of
+# training, and those that compare training with serving, need torch; all others must run without it.
 LOAD_TESTS := tests/load
+CONTAINER_TESTS := tests/containers
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -17,8 +21,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-kill lint format types benchmark benchmark-runtime benchmark-serve \
-	benchmark-peers size protos zoo-page lock train-env clean
+.PHONY: help serve test test-server test-train test-load test-containers test-kill lint format types benchmark \
+	benchmark-runtime benchmark-serve benchmark-peers size protos zoo-page lock lock-images train-env clean
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
@@ -30,7 +34,7 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
@@ -38,6 +42,9 @@ test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it
 
 test-load: $(SERVER)/.dev  ## Probe a running server under load: bursts, hang-ups, a crowd, SIGTERM; about a minute
 	@$(SERVER)/bin/python -m pytest -q $(LOAD_TESTS)
+
+test-containers: $(SERVER)/.dev  ## Build the CPU image and try it and the stack of docker-compose.yml, with docker or podman
+	@$(SERVER)/bin/python -m pytest -q $(CONTAINER_TESTS)
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
@@ -81,8 +88,15 @@ lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them 
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
+# uv reads the hashes from the index and downloads no package. The train image gets one OpenCV, the headless one.
+lock-images: $(LOCK)/.uv  ## Write the hashed package lists of the images, docker/requirements, by constraints.txt
+	$(HASHED) docker/requirements/build.in --output-file docker/requirements/build.txt
+	$(HASHED) pyproject.toml --output-file docker/requirements/cpu.txt
+	$(HASHED) pyproject.toml --extra gpu --output-file docker/requirements/gpu.txt
+	$(HASHED) pyproject.toml --extra train --no-emit-package opencv-python --output-file docker/requirements/train.txt
+
 clean:  ## Remove the environments and what the tools left
-	rm -rf $(SERVER) $(TRAIN) $(PEERS) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(SERVER) $(TRAIN) $(PEERS) $(LOCK) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find model service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define make_environment
@@ -118,4 +132,9 @@ $(PEERS)/.peers: pyproject.toml service/bench/peers/requirements.txt
 	@echo "Installing LitServe and BentoML into $(PEERS): about 0.6 GB, once"
 	$(call make_environment,$(PEERS))
 	$(PEERS)/bin/pip install -e . -r service/bench/peers/requirements.txt
+	@touch $@
+
+$(LOCK)/.uv:
+	$(call make_environment,$(LOCK))
+	$(LOCK)/bin/pip install 'uv==0.13.*'
 	@touch $@

@@ -82,6 +82,12 @@ class ServiceSettings(BaseSettings):
         default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms."
     )
     drain_s: int = Field(default=30, ge=0, description="Time that requests in flight get to finish after SIGTERM, s.")
+    drain_delay_s: int = Field(
+        default=0,
+        ge=0,
+        description="Time after SIGTERM in which new requests are still let in while readiness is off, "
+        "so that balancers learn of it first, s.",
+    )
     tls_cert: Path | None = Field(
         default=None, description="Certificate chain, a PEM file; with it HTTP and gRPC speak TLS only."
     )
