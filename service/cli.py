@@ -16,7 +16,11 @@ from service.flags import (
     Config,
     DetectorName,
     Device,
+    FlipTest,
+    KeypointThreshold,
+    MaxPersons,
     Model,
+    PersonThreshold,
     PrecisionName,
     RuntimeName,
     StreamCount,
@@ -132,12 +136,10 @@ def predict(
     photos: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the overlays and results.json; made if it is not there.")],
     config: Config = None,
-    person_threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop people whose box score is lower.")] = 0.3,
-    keypoint_threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Keypoints above it are drawn and count for a person's score.")
-    ] = 0.2,
-    max_persons: Annotated[int, typer.Option(min=1, help="Keep the highest-scoring people of an image.")] = 100,
-    flip_test: Annotated[bool, typer.Option("--flip-test", help="Average with the mirrored crop.")] = False,
+    person_threshold: PersonThreshold = 0.3,
+    keypoint_threshold: KeypointThreshold = 0.2,
+    max_persons: MaxPersons = 100,
+    flip_test: FlipTest = False,
     model: Model = None,
     detector: DetectorName = None,
     runtime: RuntimeName = None,
@@ -170,6 +172,69 @@ def predict(
         flip_test=flip_test,
     )
     raise typer.Exit(predict_files(photos, out, options, settings))
+
+
+@app.command()
+def batch(
+    *,
+    sources: Annotated[
+        list[str],
+        typer.Option(
+            "--input",
+            help="Folder (with its subfolders), quoted glob, list (a text file, one path a line) or image file; repeatable.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="JSONL file: a line an image, in no order.", show_default=False)],
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes; 0: one for each device, with --ray one for each node.")
+    ] = 0,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Work on a Ray cluster, whose nodes all see the files. Needs the ray extra.")
+    ] = False,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Answer images again whose line is an error.")
+    ] = False,
+    config: Config = None,
+    person_threshold: PersonThreshold = 0.3,
+    keypoint_threshold: KeypointThreshold = 0.2,
+    max_persons: MaxPersons = 100,
+    flip_test: FlipTest = False,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+    streams: StreamCount = None,
+) -> None:
+    """Find people in any number of photographs; killed at any moment, the same command goes on where it was.
+
+    A line is {"image": {"id": PATH, "width": ..., "height": ...}, "results": [...]} as a server answers, or has an
+    "error" instead of the size. Exit code 0: all are answered; 1: some lines are errors; 3: the workers or the disk
+    gave up; 130, 143: stopped by Ctrl-C, SIGTERM.
+    """
+    from service.batch.command import run_command  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.batch.job import BatchJob  # noqa: PLC0415
+    from service.jobs import PoseOptions  # noqa: PLC0415
+
+    settings = read_settings(
+        config,
+        model=model,
+        detector=detector,
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        threads=threads,
+        streams=streams,
+    )
+    options = PoseOptions(
+        person_threshold=person_threshold,
+        keypoint_threshold=keypoint_threshold,
+        max_persons=max_persons,
+        flip_test=flip_test,
+    )
+    raise typer.Exit(run_command(BatchJob(sources, output, retry_errors), options, settings, workers, with_ray=ray))
 
 
 @app.command()

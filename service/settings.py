@@ -150,6 +150,11 @@ def load_settings(flags: Mapping[str, object], config: Path | None, environment:
         raise SettingsError(_describe(error)) from error
 
 
+def picklable(settings: ServiceSettings) -> ServiceSettings:
+    """The same settings, to be sent to another process: those that were read from a file are of a class of their own."""
+    return ServiceSettings.model_construct(**settings.model_dump())
+
+
 def _check_environment(environment: Mapping[str, str]) -> None:
     for name in environment:
         upper = name.upper()
