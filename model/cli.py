@@ -27,10 +27,11 @@ from model.measure import Measurement, measure_model
 from model.notes import parse_notes
 from model.precisions import noise, open_precisions, record_accuracy, time_side_by_side
 from model.remeasure import measure_bundle
+from model.reproduce.cli import reproduce_command
+from model.reproduce.jobs import RECIPES
 from model.train import TrainingOptions, train
 
 TIMED_BATCHES = (1, 4)
-RECIPES = Path(__file__).parent / "recipes"
 ZOO = Path(__file__).parent / "zoo"
 ERRORS = (
     *(RecipeError, AnnotationError, DataError, CheckpointError, BundleError, ParityError, DeviceError, DivergedError),
@@ -42,6 +43,7 @@ app = typer.Typer(help="Training, evaluation and export of pose networks.", pret
 
 app.add_typer(detector_app, name="detector")
 app.add_typer(data_app, name="data")
+app.command("reproduce")(reproduce_command)
 
 DataFolder = Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")]
 
