@@ -28,7 +28,7 @@ from model.notes import parse_notes
 from model.precisions import noise, open_precisions, record_accuracy, time_side_by_side
 from model.remeasure import measure_bundle
 from model.reproduce.cli import reproduce_command
-from model.reproduce.jobs import RECIPES
+from model.reproduce.jobs import RECIPES, find_setting
 from model.train import TrainingOptions, train
 
 TIMED_BATCHES = (1, 4)
@@ -53,6 +53,13 @@ def train_command(
     recipe: Annotated[str, typer.Option(help="Name of a recipe of model/recipes, or a TOML file.")],
     data: DataFolder,
     output: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics.jsonl and TensorBoard events.")],
+    setting: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a setting of model/recipes/settings, or a TOML file: its keys replace the recipe's.",
+            show_default="the recipe as it is",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     bf16: Annotated[bool, typer.Option("--bf16", help="Autocast to bfloat16.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
@@ -94,7 +101,7 @@ def train_command(
         teacher=None if teacher is None else find_bundle(teacher),
         sync_batch_norm=sync_batch_norm,
     )
-    train(read_recipe(find_recipe(recipe)), options, Console())
+    train(read_recipe(find_recipe(recipe), find_setting(setting)), options, Console())
 
 
 @app.command("evaluate")

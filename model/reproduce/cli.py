@@ -7,12 +7,10 @@ import typer
 from rich.console import Console
 
 from model.notes import parse_notes
-from model.reproduce.jobs import RECIPES, Scale, plan_jobs
+from model.reproduce.jobs import Scale, find_setting, plan_jobs
 from model.reproduce.run import Machine, reproduce
 from model.reproduce.tables import TABLES, TableName
 from model.train import TrainingOptions
-
-SETTINGS = RECIPES / "settings"
 
 
 def reproduce_command(
@@ -56,7 +54,7 @@ def reproduce_command(
 
     Finished trainings are not run again and an interrupted one resumes: call the same command once more.
     """
-    scale = Scale(_find_setting(setting), epochs, people, seeds, tuple(row or ()))
+    scale = Scale(find_setting(setting), epochs, people, seeds, tuple(row or ()))
     training = TrainingOptions(
         data=data,
         output=output,
@@ -72,8 +70,3 @@ def reproduce_command(
     chosen = TABLES[table]
     path = reproduce(chosen, plan_jobs(chosen, scale, output), Machine(training, weights, detections), Console())
     typer.echo(path.read_text())
-
-
-def _find_setting(name: str | None) -> Path | None:
-    named = SETTINGS / f"{name}.toml"
-    return named if named.is_file() or name is None else Path(name)

@@ -10,6 +10,7 @@ from model.network_recipes import AnyNetwork
 from model.reproduce.tables import Row, Table
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+SETTINGS = RECIPES / "settings"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ def plan_jobs(table: Table, scale: Scale, output: Path) -> list[Job]:
         for number in range(scale.seeds)
         for row, recipe in zip(rows, recipes, strict=True)
     ]
+
+
+def find_setting(name: str | None) -> Path | None:
+    """The file of a setting given by its name in model/recipes/settings or by its path; None for none."""
+    if name is None:
+        return None
+    named = SETTINGS / f"{name}.toml"
+    return named if named.is_file() else Path(name)
 
 
 def weights_key(network: AnyNetwork) -> str:

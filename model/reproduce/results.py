@@ -20,7 +20,7 @@ class Result(BaseModel):
         curve: figures after every epoch, without the flip test.
         failure: why it ended early; none.
         steps: optimiser steps.
-        seconds: of training.
+        seconds: from start to end; of what came before an interruption, the training alone.
         initial_weights: name of the file that it started from; none for fresh weights.
         device: torch's name.
         bf16: whether it computed in bfloat16.

@@ -1,20 +1,22 @@
 """Running a reproduction: row after row, seed after seed, each resumable; the report is written after each."""
 
 import json
+import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from model.checkpoint import load_checkpoint
+from model.checkpoint import Progress, load_checkpoint
 from model.config import RecipeError
 from model.engine import DivergedError
 from model.interruption import InterruptedRunError
 from model.measure import Measurement, measure_model
 from model.metrics_file import METRICS
 from model.reproduce.jobs import Job, weights_key
-from model.reproduce.progress import Clock
+from model.reproduce.progress import time_left
 from model.reproduce.results import Result, read_result, write_result
 from model.reproduce.summary import write_summary
 from model.reproduce.tables import Table
@@ -43,17 +45,23 @@ def reproduce(table: Table, jobs: Sequence[Job], machine: Machine, console: Cons
         The report's Markdown file.
 
     Raises:
-        RecipeError: the output folder holds another reproduction, or initial weights are for no row.
+        RecipeError: the output folder holds another reproduction, initial weights are for no row, or torchrun
+            started this.
         InterruptedRunError: Ctrl-C or SIGTERM; the same command goes on from there.
         AnnotationError, DataError, CheckpointError, OSError: as `train` and `measure_model` raise them.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RecipeError(
+            "reproduce runs in one process; start `fasterpose train` by torchrun, with a row's recipe, the same "
+            f"--setting and {jobs[0].folder} as --output, say: finished trainings there are taken over"
+        )
     _check_weights(jobs, machine)
     results = {job.folder: read_result(job.folder, job.recipe) for job in jobs}
-    clock = Clock(jobs, results)
     for number, job in enumerate(jobs, start=1):
         if results[job.folder] is not None:
             continue
-        console.print(f"[{number}/{len(jobs)}] {job.row.label}, seed {job.recipe.seed}: {clock.left(results)}")
+        left = time_left(jobs, results) or "an unknown time"
+        console.print(f"training {number} of {len(jobs)}: {job.row.label}, seed {job.recipe.seed}; {left} left for all")
         results[job.folder] = _run(job, machine, console)
         write_summary(table, jobs, results, machine.training.output)
     return write_summary(table, jobs, results, machine.training.output)
@@ -70,7 +78,7 @@ def _run(job: Job, machine: Machine, console: Console) -> Result:
     weights = machine.initial_weights.get(weights_key(job.recipe.network))
     resume = (job.folder / LAST).is_file()
     options = replace(machine.training, output=job.folder, initial_weights=weights, resume=resume)
-    failure: str | None = None
+    began, failure = time.monotonic() - _progress(job).seconds, None
     try:
         train(job.recipe, options, console)
     except DivergedError as error:
@@ -80,7 +88,7 @@ def _run(job: Job, machine: Machine, console: Console) -> Result:
             interruption.exit_code - 128, f"{interruption.args[0].partition(';')[0]}; the same command goes on"
         ) from interruption
     figures = {} if failure else _measure(job, machine)
-    result = _result(job, options, figures, failure)
+    result = _result(job, options, figures, failure, time.monotonic() - began)
     write_result(job.folder, result)
     console.print(failure or "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
     return result
@@ -105,20 +113,26 @@ def _measure(job: Job, machine: Machine) -> dict[str, float]:
     return figures
 
 
-def _result(job: Job, options: TrainingOptions, figures: dict[str, float], failure: str | None) -> Result:
-    has_checkpoint = (job.folder / LAST).is_file()  # not if it diverged at once
-    progress = load_checkpoint(job.folder / LAST)[1] if has_checkpoint else None
+def _result(
+    job: Job, options: TrainingOptions, figures: dict[str, float], failure: str | None, seconds: float
+) -> Result:
+    progress = _progress(job)
     return Result(
         recipe=job.recipe,
         figures=figures,
         curve=_curve(job.folder),
         failure=failure,
-        steps=progress.step if progress else 0,
-        seconds=progress.seconds if progress else 0.0,
+        steps=progress.step,
+        seconds=seconds,
         initial_weights=options.initial_weights.name if options.initial_weights else None,
         device=options.device,
         bf16=options.bf16,
     )
+
+
+def _progress(job: Job) -> Progress:
+    path = job.folder / LAST
+    return load_checkpoint(path)[1] if path.is_file() else Progress()
 
 
 def _curve(folder: Path) -> list[dict[str, float]]:
