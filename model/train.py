@@ -321,7 +321,7 @@ class Run:
             Augmentation(recipe.augmentation, skeleton),
             recipe.seed,
         )
-        sampler = EpochSampler(len(samples), recipe.seed)
+        sampler = EpochSampler(len(samples), recipe.seed, recipe.schedule.epoch_samples)
         schedule, ranks = recipe.schedule, self.ranks
         shares = Shares(sampler, schedule.batch_size, schedule.accumulate, ranks.rank, ranks.world)
         loader = DataLoader(

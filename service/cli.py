@@ -265,6 +265,7 @@ for name, text in (
     ("add-pt2", "Copy a bundle and add what a server runs on CUDA."),
     ("cost", "Print what the networks cost, beside what the papers print."),
     ("data", "Check a data set, and write a recipe's skeleton for it."),
+    ("reproduce", "Train a published table's rows and print them beside the paper's."),
     ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(
