@@ -1,4 +1,4 @@
-"""Crops cut on the device against those of the contract: the same draws, targets and geometry, pixels but for rounding."""
+"""Crops cut on the device against those of the contract: the same draws, targets and geometry, rounded otherwise."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,8 +13,8 @@ pytest.importorskip("torch", reason="needs the train extra")
 import torch
 
 from model.config import Recipe, read_recipe
-from model.contract.codec import Alignment, Centre
 from model.contract.coco import CocoPerson, read_keypoints
+from model.contract.codec import Alignment, Centre
 from model.contract.skeleton import COCO_17
 from model.data.dataset import Batch, DataError, EpochSampler, Sample
 from model.data.feed import GIB, Feed, FeedOptions, LoaderFeed, ResidentFeed, open_feed
@@ -150,7 +150,8 @@ def test_first_crops_are_those_of_the_epoch(recipe: Recipe, samples: list[Sample
 def test_a_set_that_does_not_fit_is_refused_with_its_size(recipe: Recipe, samples: list[Sample]) -> None:
     tight = replace(RESIDENT, resident_gib=100_000 / GIB)
     with pytest.raises(
-        DataError, match=r"resident crops need 0\.00 GiB of 4 photographs, the largest \d+ x \d+ of train-\d\.png; 0\.00"
+        DataError,
+        match=r"resident crops need 0\.00 GiB of 4 photographs, the largest \d+ x \d+ of train-\d\.png; 0\.00",
     ):
         feed_of(recipe, samples, tight)
 
