@@ -17,6 +17,7 @@ from model.contract.spec import BundleError
 from model.cost_report import count_published, report
 from model.data.cli import app as data_app
 from model.data.dataset import DataError
+from model.data.feed import CropsFrom
 from model.detector.cli import ERRORS as DETECTOR_ERRORS
 from model.detector.cli import app as detector_app
 from model.engine import DeviceError, DivergedError
@@ -63,7 +64,19 @@ def train_command(
     bf16: Annotated[bool, typer.Option("--bf16", help="Autocast to bfloat16.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of the network; 0 is torch's choice.")] = 0,
-    image_cache_gib: Annotated[float, typer.Option(min=0, help="Memory for decoded photographs, GiB.")] = 4.0,
+    crops: Annotated[
+        CropsFrom,
+        typer.Option(
+            help="loader: OpenCV cuts them in the loader's processes; resident: the device cuts them and keeps all "
+            "photographs; auto: resident on a GPU that holds them, else loader."
+        ),
+    ] = "auto",
+    resident_gib: Annotated[
+        float, typer.Option(min=0, help="Memory of the device for --crops resident, GiB; 0: half of what is free.")
+    ] = 0.0,
+    image_cache_gib: Annotated[
+        float, typer.Option(min=0, help="Memory for decoded photographs of --crops loader, GiB.")
+    ] = 4.0,
     disk_cache: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps decoded photographs, about 1 MB each.", show_default="none"),
@@ -92,6 +105,8 @@ def train_command(
         bf16=bf16,
         workers=workers,
         threads=threads,
+        crops=crops,
+        resident_gib=resident_gib,
         image_cache_gib=image_cache_gib,
         disk_cache=disk_cache,
         checkpoint_steps=checkpoint_steps,
