@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(shell for name in python3.11 python3 python; do $$name -
 SERVER := .venv
 TRAIN := .venv-train
 PEERS := .venv-peers
+AUDIT := .venv-audit
 CODE := model protos service tests
 
 # Those under load take their time and want the machine for themselves. The tests of training, and those that compare
@@ -17,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-kill lint format types benchmark benchmark-runtime benchmark-serve \
+.PHONY: help serve test test-server test-train test-load test-kill soak audit lint format types benchmark benchmark-runtime benchmark-serve \
 	benchmark-peers size protos zoo-page lock train-env clean
 
 help:  ## Name the targets
@@ -38,6 +39,13 @@ test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it
 
 test-load: $(SERVER)/.dev  ## Probe a running server under load: bursts, hang-ups, a crowd, SIGTERM; about a minute
 	@$(SERVER)/bin/python -m pytest -q $(LOAD_TESTS)
+
+soak: $(SERVER)/.server  ## Mixed traffic for MINUTES (35), memory and descriptors watched; the plot goes into docs/images
+	$(SERVER)/bin/fasterpose benchmark soak --minutes $${MINUTES:-35} --plot docs/images/soak.png
+
+audit: $(AUDIT)/.audit  ## Look the pinned packages up among known vulnerabilities; needs PyPI
+	@for lock in cpu gpu train; do echo "docker/requirements/$$lock.txt"; \
+		$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r docker/requirements/$$lock.txt || exit 1; done
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
@@ -82,7 +90,7 @@ lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them 
 	@mv constraints.new constraints.txt
 
 clean:  ## Remove the environments and what the tools left
-	rm -rf $(SERVER) $(TRAIN) $(PEERS) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(SERVER) $(TRAIN) $(PEERS) $(AUDIT) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find model service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define make_environment
@@ -110,6 +118,13 @@ $(TRAIN)/.train: pyproject.toml constraints.txt
 	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
+	@touch $@
+
+# `--strict`: pip-audit passes over packages that it finds no entry for, and then says that nothing is known of them.
+$(AUDIT)/.audit:
+	@echo "Installing pip-audit into $(AUDIT), once"
+	$(call make_environment,$(AUDIT))
+	$(AUDIT)/bin/pip install pip-audit
 	@touch $@
 
 # The peers run the server's own code around the networks, so that they get its packages too. Not those of
