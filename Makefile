@@ -9,6 +9,7 @@ LOCK := .venv-lock
 HASHED = $(LOCK)/bin/uv pip compile --quiet --upgrade --constraints constraints.txt --generate-hashes --universal \
 	--python-version 3.11 --no-annotate --custom-compile-command 'make lock-images'
 CODE := docker model protos service tests
+AUDIT := .venv-audit
 
 # Those under load take their time and want the machine for themselves, those of containers want an engine. The tests of
 # training, and those that compare training with serving, need torch; all others must run without it.
@@ -21,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-containers test-kill lint format types benchmark \
+.PHONY: help serve test test-server test-train test-load test-containers test-kill soak audit lint format types benchmark \
 	benchmark-runtime benchmark-serve benchmark-peers size protos zoo-page lock lock-images train-env clean
 
 help:  ## Name the targets
@@ -45,6 +46,12 @@ test-load: $(SERVER)/.dev  ## Probe a running server under load: bursts, hang-up
 
 test-containers: $(SERVER)/.dev  ## Build the CPU image and try it and the stack of docker-compose.yml, with docker or podman
 	@$(SERVER)/bin/python -m pytest -q $(CONTAINER_TESTS)
+soak: $(SERVER)/.server  ## Mixed traffic for MINUTES (35), memory and descriptors watched; the plot goes into docs/images
+	$(SERVER)/bin/fasterpose benchmark soak --minutes $${MINUTES:-35} --plot docs/images/soak.png
+
+audit: $(AUDIT)/.audit  ## Look the pinned packages up among known vulnerabilities; needs PyPI
+	@for lock in cpu gpu train; do echo "docker/requirements/$$lock.txt"; \
+		$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r docker/requirements/$$lock.txt || exit 1; done
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
@@ -96,7 +103,7 @@ lock-images: $(LOCK)/.uv  ## Write the hashed package lists of the images, docke
 	$(HASHED) pyproject.toml --extra train --no-emit-package opencv-python --output-file docker/requirements/train.txt
 
 clean:  ## Remove the environments and what the tools left
-	rm -rf $(SERVER) $(TRAIN) $(PEERS) $(LOCK) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(SERVER) $(TRAIN) $(PEERS) $(LOCK) $(AUDIT) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find model service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define make_environment
@@ -124,6 +131,13 @@ $(TRAIN)/.train: pyproject.toml constraints.txt
 	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
+	@touch $@
+
+# `--strict`: pip-audit passes over packages that it finds no entry for, and then says that nothing is known of them.
+$(AUDIT)/.audit:
+	@echo "Installing pip-audit into $(AUDIT), once"
+	$(call make_environment,$(AUDIT))
+	$(AUDIT)/bin/pip install pip-audit
 	@touch $@
 
 # The peers run the server's own code around the networks, so that they get its packages too. Not those of

@@ -210,7 +210,7 @@ class Ports(NamedTuple):
 
 def welcome(pipeline: Pipeline, host: str, ports: Ports, seconds: float, *, with_tls: bool = False) -> str:
     """The lines that `serve` prints when it is ready."""
-    shown = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(host, host)
+    shown = "localhost" if host in {"0.0.0.0", "::", "127.0.0.1"} else host  # noqa: S104 - nothing is bound here
     shown = f"[{shown}]" if ":" in shown else shown
     scheme = "https" if with_tls else "http"
     base = f"{scheme}://{shown}:{ports.http}"
