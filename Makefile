@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help serve test test-server test-train test-load test-containers test-kill lint format types benchmark \
-	benchmark-runtime benchmark-serve benchmark-peers size protos lock lock-images train-env clean
+	benchmark-runtime benchmark-serve benchmark-peers size protos zoo-page lock lock-images train-env clean
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
@@ -79,6 +79,9 @@ size: $(SERVER)/.dev  ## Print what the server's packages take on disk
 
 protos: $(SERVER)/.dev  ## Write the gRPC stubs in service/pb anew, after a change in protos/
 	$(SERVER)/bin/python protos/generate.py
+
+zoo-page: $(SERVER)/.server  ## Write model/zoo/ZOO.md anew, after a change of a bundle
+	$(SERVER)/bin/python -m service.zoo_page
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
 	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev,types]'

@@ -14,7 +14,7 @@ from service.app import create_app
 from service.errors import UnavailableError
 from service.pb import pose_pb2
 from service.pb.pose_pb2_grpc import PoseServiceStub
-from service.serve import PoseServer, open_port, welcome
+from service.serve import Ports, PoseServer, open_port, welcome
 from service.settings import ServiceSettings, SettingsError
 from tests.service.fakes import make_pipeline
 from tests.service.rpc_client import Blocked, failure, problem_of, request_of
@@ -125,10 +125,11 @@ def test_a_taken_port_names_its_flag() -> None:
 
 def test_the_welcome_names_both_addresses() -> None:
     pipeline = make_pipeline()
-    plain = welcome(pipeline, "0.0.0.0", 8000, 8001, 1.0)
+    plain = welcome(pipeline, "0.0.0.0", Ports(8000, 8001), 1.0)
     assert "http://localhost:8000/docs" in plain
     assert "grpcurl -plaintext localhost:8001 fasterpose.v1.PoseService/ListModels" in plain
-    safe = welcome(pipeline, "::1", 8000, 8001, 1.0, with_tls=True)
+    safe = welcome(pipeline, "::1", Ports(8000, 8001, 8002), 1.0, with_tls=True)
     assert "https://[::1]:8000/docs" in safe
+    assert "https://localhost:8002/metrics" in safe
     assert "grpcurl [::1]:8001 fasterpose.v1.PoseService/ListModels" in safe
     pipeline.close()
