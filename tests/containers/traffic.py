@@ -15,7 +15,7 @@ from service.pb.pose_pb2_grpc import PoseServiceStub
 
 CLIENTS = 3
 """Of each transport."""
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 @dataclass
