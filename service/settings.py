@@ -63,6 +63,12 @@ class ServiceSettings(BaseSettings):
     grpc_stream_window: int = Field(
         default=4, gt=0, description="Frames of one gRPC stream in work at once; the next is read when one is answered."
     )
+    stream_window: int = Field(
+        default=4,
+        gt=0,
+        description="Frames of one WebSocket in work at once; the next waits for an answer.",
+    )
+    max_streams: int = Field(default=64, gt=0, description="Most WebSockets open at a time; more are turned away.")
     max_pixels: int = Field(default=64_000_000, gt=0, description="Largest image, pixels.")
     max_images: int = Field(default=32, gt=0, description="Most images in one request.")
     max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")
