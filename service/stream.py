@@ -9,6 +9,7 @@ from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from service.access.callers import caller_of, key_fields
+from service.access.http_access import SUBPROTOCOL
 from service.calls import PoseCall, answer_call
 from service.deadline import Deadline
 from service.errors import (
@@ -46,7 +47,8 @@ class StreamRoute:
     async def connect(self, websocket: WebSocket) -> None:
         """Answer one WebSocket until either side ends it."""
         stream = _Stream(websocket, self._service)
-        await websocket.accept()
+        offered = SUBPROTOCOL in websocket.scope.get("subprotocols", ())
+        await websocket.accept(SUBPROTOCOL if offered else None)  # browsers close if none that they offered is chosen
         self._open += 1
         try:
             self._check_room()

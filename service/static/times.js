@@ -8,7 +8,7 @@ export function renderTimes(response) {
   for (const id of ["bar", "total"]) element(id).hidden = !response;
   element("no-time").hidden = Boolean(response);
   const times = response ? stages(response.timings_ms) : [];
-  element("total").textContent = response ? `${response.timings_ms.total.toFixed(1)} ms` : "";
+  element("total").textContent = response ? inShort(response.timings_ms.total) : "";
   renderList(element("bar"), times, () => make("span"), (part, [name, milliseconds]) => {
     part.className = name;
     part.style.flexGrow = milliseconds;
@@ -16,9 +16,11 @@ export function renderTimes(response) {
   renderList(element("times"), times, () => make("div", {}, make("dt"), make("dd")), (row, [name, milliseconds]) => {
     row.className = name;
     row.firstElementChild.textContent = name;
-    row.lastElementChild.textContent = `${milliseconds.toFixed(1)} ms`;
+    row.lastElementChild.textContent = inShort(milliseconds);
   });
 }
+
+const inShort = (milliseconds) => `${milliseconds.toFixed(milliseconds < 100 ? 1 : 0)} ms`;
 
 /* Stages may overlap, so that they can add up to more than the total: then nothing is left for `other`. */
 function stages(timings) {
