@@ -10,6 +10,7 @@ CODE := model protos service tests
 # Those under load take their time and want the machine for themselves. The tests of training, and those that compare
 # training with serving, need torch; all others must run without it.
 LOAD_TESTS := tests/load
+BROWSER_TESTS := tests/browser
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -17,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-kill lint format types benchmark benchmark-runtime benchmark-serve \
+.PHONY: help serve test test-server test-train test-load test-browser test-kill lint format types benchmark benchmark-runtime benchmark-serve \
 	benchmark-peers size protos lock train-env clean
 
 help:  ## Name the targets
@@ -30,7 +31,7 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(BROWSER_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
@@ -38,6 +39,9 @@ test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it
 
 test-load: $(SERVER)/.dev  ## Probe a running server under load: bursts, hang-ups, a crowd, SIGTERM; about a minute
 	@$(SERVER)/bin/python -m pytest -q $(LOAD_TESTS)
+
+test-browser: $(SERVER)/.browser  ## The demo page in headless Chromium, which must be installed (Debian: apt-get install chromium)
+	@$(SERVER)/bin/python -m pytest -q $(BROWSER_TESTS)
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
@@ -74,7 +78,7 @@ protos: $(SERVER)/.dev  ## Write the gRPC stubs in service/pb anew, after a chan
 	$(SERVER)/bin/python protos/generate.py
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev,types]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev,types,browser]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
@@ -100,11 +104,15 @@ $(SERVER)/.dev: $(SERVER)/.server
 	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(SERVER)/.browser: $(SERVER)/.dev
+	$(SERVER)/bin/pip install -c constraints.txt -e '.[browser]'
+	@touch $@
+
 # The headless OpenCV goes last: its files must win in the folder that it shares with opencv-python (see pyproject.toml).
 $(TRAIN)/.train: pyproject.toml constraints.txt
 	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
 	$(call make_environment,$(TRAIN))
-	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types]'
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
 	@touch $@

@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 ENV_PREFIX = "FASTERPOSE_"
-NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_SHARED"}
-"""The name of the TOML file itself, and a switch of the tests."""
+NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_BROWSER", "FASTERPOSE_REQUIRE_SHARED"}
+"""The name of the TOML file itself, and switches of the tests."""
 
 LONGEST_TIMEOUT_MS = 3_600_000
 
