@@ -15,6 +15,7 @@ AUDIT := .venv-audit
 # training, and those that compare training with serving, need torch; all others must run without it.
 LOAD_TESTS := tests/load
 CONTAINER_TESTS := tests/containers
+BROWSER_TESTS := tests/browser
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -22,8 +23,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-containers test-kill soak audit lint format types benchmark \
-	benchmark-runtime benchmark-serve benchmark-peers size protos zoo-page lock lock-images train-env clean
+.PHONY: help serve test test-server test-train test-load test-containers soak audit test-browser test-kill train-env \
+	lint format types benchmark benchmark-runtime benchmark-serve benchmark-peers size protos zoo-page lock lock-images \
+	clean
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
@@ -35,7 +37,7 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
@@ -52,6 +54,8 @@ soak: $(SERVER)/.server  ## Mixed traffic for MINUTES (35), memory and descripto
 audit: $(AUDIT)/.audit  ## Look the pinned packages up among known vulnerabilities; needs PyPI
 	@for lock in cpu gpu train; do echo "docker/requirements/$$lock.txt"; \
 		$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r docker/requirements/$$lock.txt || exit 1; done
+test-browser: $(SERVER)/.browser  ## The demo page in headless Chromium, which must be installed (Debian: apt-get install chromium)
+	@$(SERVER)/bin/python -m pytest -q $(BROWSER_TESTS)
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
@@ -91,7 +95,7 @@ zoo-page: $(SERVER)/.server  ## Write model/zoo/ZOO.md anew, after a change of a
 	$(SERVER)/bin/python -m service.zoo_page
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev,types]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev,types,browser]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
@@ -124,11 +128,15 @@ $(SERVER)/.dev: $(SERVER)/.server
 	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(SERVER)/.browser: $(SERVER)/.dev
+	$(SERVER)/bin/pip install -c constraints.txt -e '.[browser]'
+	@touch $@
+
 # The headless OpenCV goes last: its files must win in the folder that it shares with opencv-python (see pyproject.toml).
 $(TRAIN)/.train: pyproject.toml constraints.txt
 	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
 	$(call make_environment,$(TRAIN))
-	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types]'
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
 	@touch $@

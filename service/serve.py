@@ -192,6 +192,9 @@ def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,  # photographs are compressed already
         timeout_graceful_shutdown=settings.drain_s,
         ssl_certfile=tls.cert if tls else None,
         ssl_keyfile=tls.key if tls else None,
