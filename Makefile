@@ -5,11 +5,15 @@ PYTHON ?= $(firstword $(shell for name in python3.11 python3 python; do $$name -
 SERVER := .venv
 TRAIN := .venv-train
 PEERS := .venv-peers
+RAY := .venv-ray
+RELEASE := .venv-release
+TAG ?=
 CODE := model protos service tests
 
 # Those under load take their time and want the machine for themselves. The tests of training, and those that compare
 # training with serving, need torch; all others must run without it.
 LOAD_TESTS := tests/load
+RAY_TESTS := tests/ray
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -17,8 +21,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-kill lint format types benchmark benchmark-runtime benchmark-serve \
-	benchmark-peers size protos lock train-env clean
+.PHONY: help serve test test-server test-train test-load test-kill test-batch-kill test-ray release lint format types \
+	benchmark benchmark-runtime benchmark-serve benchmark-peers size protos lock train-env clean
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
@@ -30,7 +34,7 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(RAY_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
@@ -41,6 +45,24 @@ test-load: $(SERVER)/.dev  ## Probe a running server under load: bursts, hang-up
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
+
+test-batch-kill: $(SERVER)/.dev  ## Kill a batch job 30 times at random moments and go on with it; FASTERPOSE_KILLS=N for others
+	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-30} $(SERVER)/bin/python -m pytest -q tests/service/batch/test_job.py -k killed_again
+
+test-ray: $(RAY)/.ray  ## Run the server and a batch job on a Ray cluster of two nodes, one of which is killed; minutes
+	@$(RAY)/bin/python -m pytest -q -W ignore $(RAY_TESTS)
+
+release: $(RELEASE)/.release  ## Build wheel, source and SBOM into dist/ and try the wheel; TAG=vX.Y.Z checks the tag too
+	rm -rf dist build && mkdir -p build
+	$(RELEASE)/bin/python .ci/changelog.py "$(TAG)" > build/notes.md
+	$(RELEASE)/bin/python -m build --outdir dist .
+	$(RELEASE)/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	$(PYTHON) -m venv build/server
+	build/server/bin/pip install --quiet -c constraints.txt dist/*.whl
+	cd build && server/bin/fasterpose models > models.txt
+	build/server/bin/pip uninstall --quiet --yes pip setuptools
+	$(RELEASE)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON \
+		-o dist/fasterpose-server.cdx.json build/server/bin/python
 
 train-env: $(TRAIN)/.train  ## Install what training needs, about 7 GB
 
@@ -74,12 +96,12 @@ protos: $(SERVER)/.dev  ## Write the gRPC stubs in service/pb anew, after a chan
 	$(SERVER)/bin/python protos/generate.py
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,dev,types]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:  ## Remove the environments and what the tools left
-	rm -rf $(SERVER) $(TRAIN) $(PEERS) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(SERVER) $(TRAIN) $(PEERS) $(RAY) $(RELEASE) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find model service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define make_environment
@@ -107,6 +129,17 @@ $(TRAIN)/.train: pyproject.toml constraints.txt
 	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
+	@touch $@
+
+$(RAY)/.ray: pyproject.toml constraints.txt
+	@echo "Installing the server with Ray into $(RAY): about a gigabyte, once"
+	$(call make_environment,$(RAY))
+	$(RAY)/bin/pip install -c constraints.txt -e '.[ray,dev]'
+	@touch $@
+
+$(RELEASE)/.release: .ci/release.txt
+	$(call make_environment,$(RELEASE))
+	$(RELEASE)/bin/pip install -r .ci/release.txt
 	@touch $@
 
 # The peers run the server's own code around the networks, so that they get its packages too. Not those of
