@@ -21,8 +21,8 @@ from service.settings import ENV_PREFIX, ServiceSettings
 LOOPBACK = "127.0.0.1"
 START_S = 180.0
 STOP_S = 30.0
-NOT_PASSED_ON = {"host", "http_port", "grpc_port", "tls_cert", "tls_key", "tls_client_ca"}
-"""Settings that the benchmark decides: plain text on free ports of loopback."""
+NOT_PASSED_ON = {"host", "http_port", "grpc_port", "admin_port", "keys_file", "tls_cert", "tls_key", "tls_client_ca"}
+"""Settings that the benchmark decides: plain text on free ports of loopback, without keys."""
 CODE = Path(__file__).resolve().parents[2]
 """The folder that holds the package `service`: other interpreters find it there."""
 
