@@ -29,9 +29,10 @@ from model.latency import measure_latency
 from model.measure import Measurement, measure_model
 from model.notes import parse_notes
 from model.remeasure import measure_bundle, record
+from model.reproduce.cli import reproduce_command
+from model.reproduce.jobs import RECIPES, find_setting
 from model.train import TrainingOptions, train
 
-RECIPES = Path(__file__).parent / "recipes"
 ZOO = Path(__file__).parent / "zoo"
 ERRORS = (
     *(RecipeError, AnnotationError, DataError, CheckpointError, BundleError, ParityError, DeviceError, DivergedError),
@@ -43,6 +44,7 @@ app = typer.Typer(help="Training, evaluation and export of pose networks.", pret
 
 app.add_typer(detector_app, name="detector")
 app.add_typer(data_app, name="data")
+app.command("reproduce")(reproduce_command)
 
 DataFolder = Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")]
 
@@ -52,6 +54,13 @@ def train_command(
     recipe: Annotated[str, typer.Option(help="Name of a recipe of model/recipes, or a TOML file.")],
     data: DataFolder,
     output: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics.jsonl and TensorBoard events.")],
+    setting: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a setting of model/recipes/settings, or a TOML file: its keys replace the recipe's.",
+            show_default="the recipe as it is",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     bf16: Annotated[bool, typer.Option("--bf16", help="Autocast to bfloat16.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
@@ -107,7 +116,7 @@ def train_command(
         teacher=None if teacher is None else find_bundle(teacher),
         sync_batch_norm=sync_batch_norm,
     )
-    train(read_recipe(find_recipe(recipe)), options, Console())
+    train(read_recipe(find_recipe(recipe), find_setting(setting)), options, Console())
 
 
 @app.command("evaluate")

@@ -313,7 +313,7 @@ class Run:
         recipe, options = self.recipe, self.options
         samples = read_training_samples(options.data, recipe.training, recipe.skeleton.build())
         validations = read_validations(options.data, recipe) if self.ranks.leads else []
-        sampler = EpochSampler(len(samples), recipe.seed)
+        sampler = EpochSampler(len(samples), recipe.seed, recipe.schedule.epoch_samples)
         schedule, ranks = recipe.schedule, self.ranks
         shares = Shares(sampler, schedule.batch_size, schedule.accumulate, ranks.rank, ranks.world)
         with self.console.status(f"decoding photographs of {len(samples)} samples"):

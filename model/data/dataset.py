@@ -184,13 +184,15 @@ class EpochSampler(Sampler[SampleKey]):
     """A fresh shuffle every epoch, a function of (seed, epoch) alone, so that a resumed run repeats it.
 
     Attributes:
+        count: samples an epoch.
         epoch: the epoch whose order is given next.
         skip: how many of its samples were already used before a resume.
     """
 
-    def __init__(self, count: int, seed: int) -> None:
-        """Orders of `count` samples."""
-        self.count, self.seed, self.epoch, self.skip = count, seed, 0, 0
+    def __init__(self, samples: int, seed: int, limit: int | None = None) -> None:
+        """Orders of `samples` samples; with a limit each epoch takes only so many of them."""
+        self.samples, self.seed, self.epoch, self.skip = samples, seed, 0, 0
+        self.count = samples if limit is None else min(limit, samples)
 
     def __len__(self) -> int:
         """How many samples are left of this epoch."""
@@ -198,8 +200,8 @@ class EpochSampler(Sampler[SampleKey]):
 
     def __iter__(self) -> Iterator[SampleKey]:
         """Keys of this epoch's samples that are still to come."""
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
-        return iter([SampleKey(self.epoch, int(sample)) for sample in order[self.skip :]])
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.samples)
+        return iter([SampleKey(self.epoch, int(sample)) for sample in order[self.skip : self.count]])
 
 
 def read_image(path: Path) -> ImageArray:
