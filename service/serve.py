@@ -192,6 +192,9 @@ def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,  # photographs are compressed already
         timeout_graceful_shutdown=settings.drain_s,
         ssl_certfile=tls.cert if tls else None,
         ssl_keyfile=tls.key if tls else None,
@@ -210,7 +213,7 @@ class Ports(NamedTuple):
 
 def welcome(pipeline: Pipeline, host: str, ports: Ports, seconds: float, *, with_tls: bool = False) -> str:
     """The lines that `serve` prints when it is ready."""
-    shown = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(host, host)
+    shown = "localhost" if host in {"0.0.0.0", "::", "127.0.0.1"} else host  # noqa: S104 - nothing is bound here
     shown = f"[{shown}]" if ":" in shown else shown
     scheme = "https" if with_tls else "http"
     base = f"{scheme}://{shown}:{ports.http}"

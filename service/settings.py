@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 ENV_PREFIX = "FASTERPOSE_"
-NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_SHARED"}
-"""The name of the TOML file itself, and a switch of the tests."""
+NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_BROWSER", "FASTERPOSE_REQUIRE_SHARED"}
+"""The name of the TOML file itself, and switches of the tests."""
 
 LONGEST_TIMEOUT_MS = 3_600_000
 
@@ -63,6 +63,12 @@ class ServiceSettings(BaseSettings):
     grpc_stream_window: int = Field(
         default=4, gt=0, description="Frames of one gRPC stream in work at once; the next is read when one is answered."
     )
+    stream_window: int = Field(
+        default=4,
+        gt=0,
+        description="Frames of one WebSocket in work at once; the next waits for an answer.",
+    )
+    max_streams: int = Field(default=64, gt=0, description="Most WebSockets open at a time; more are turned away.")
     max_pixels: int = Field(default=64_000_000, gt=0, description="Largest image, pixels.")
     max_images: int = Field(default=32, gt=0, description="Most images in one request.")
     max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")

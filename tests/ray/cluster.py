@@ -23,7 +23,7 @@ SETTINGS = ServiceSettings(threads=1, detector_batch=1, pose_batch=4)
 """The embedded networks. Set batches, so that no start measures them: on a busy machine each would choose others."""
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_DEDUP_LOGS", "1")
+os.environ["RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING"] = "0"  # the only proxy, on the head, is to use both nodes
 
 
 @contextmanager
