@@ -11,11 +11,13 @@ from rich.console import Console
 from model.add_program import add_program
 from model.checkpoint import CheckpointError
 from model.config import RecipeError, read_recipe
+from model.contact_sheet import write_contact_sheet
 from model.contract.coco import AnnotationError, write_results
-from model.contract.spec import BundleError, load_pose_spec
+from model.contract.spec import BundleError
 from model.cost_report import count_published, report
 from model.data.cli import app as data_app
 from model.data.dataset import DataError
+from model.data.feed import CropsFrom
 from model.detector.cli import ERRORS as DETECTOR_ERRORS
 from model.detector.cli import app as detector_app
 from model.engine import DeviceError, DivergedError
@@ -25,12 +27,11 @@ from model.interruption import InterruptedRunError
 from model.latency import measure_latency
 from model.measure import Measurement, measure_model
 from model.notes import parse_notes
-from model.precisions import noise, open_precisions, record_accuracy, time_side_by_side
-from model.remeasure import measure_bundle
+from model.remeasure import measure_bundle, record
+from model.reproduce.cli import reproduce_command
+from model.reproduce.jobs import RECIPES, find_setting
 from model.train import TrainingOptions, train
 
-TIMED_BATCHES = (1, 4)
-RECIPES = Path(__file__).parent / "recipes"
 ZOO = Path(__file__).parent / "zoo"
 ERRORS = (
     *(RecipeError, AnnotationError, DataError, CheckpointError, BundleError, ParityError, DeviceError, DivergedError),
@@ -42,6 +43,7 @@ app = typer.Typer(help="Training, evaluation and export of pose networks.", pret
 
 app.add_typer(detector_app, name="detector")
 app.add_typer(data_app, name="data")
+app.command("reproduce")(reproduce_command)
 
 DataFolder = Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")]
 
@@ -51,11 +53,30 @@ def train_command(
     recipe: Annotated[str, typer.Option(help="Name of a recipe of model/recipes, or a TOML file.")],
     data: DataFolder,
     output: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics.jsonl and TensorBoard events.")],
+    setting: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a setting of model/recipes/settings, or a TOML file: its keys replace the recipe's.",
+            show_default="the recipe as it is",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     bf16: Annotated[bool, typer.Option("--bf16", help="Autocast to bfloat16.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of the network; 0 is torch's choice.")] = 0,
-    image_cache_gib: Annotated[float, typer.Option(min=0, help="Memory for decoded photographs, GiB.")] = 4.0,
+    crops: Annotated[
+        CropsFrom,
+        typer.Option(
+            help="loader: OpenCV cuts them in the loader's processes; resident: the device cuts them and keeps all "
+            "photographs; auto: resident on a GPU that holds them, else loader."
+        ),
+    ] = "auto",
+    resident_gib: Annotated[
+        float, typer.Option(min=0, help="Memory of the device for --crops resident, GiB; 0: half of what is free.")
+    ] = 0.0,
+    image_cache_gib: Annotated[
+        float, typer.Option(min=0, help="Memory for decoded photographs of --crops loader, GiB.")
+    ] = 4.0,
     disk_cache: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps decoded photographs, about 1 MB each.", show_default="none"),
@@ -84,6 +105,8 @@ def train_command(
         bf16=bf16,
         workers=workers,
         threads=threads,
+        crops=crops,
+        resident_gib=resident_gib,
         image_cache_gib=image_cache_gib,
         disk_cache=disk_cache,
         checkpoint_steps=checkpoint_steps,
@@ -92,7 +115,7 @@ def train_command(
         teacher=None if teacher is None else find_bundle(teacher),
         sync_batch_norm=sync_batch_norm,
     )
-    train(read_recipe(find_recipe(recipe)), options, Console())
+    train(read_recipe(find_recipe(recipe), find_setting(setting)), options, Console())
 
 
 @app.command("evaluate")
@@ -121,10 +144,17 @@ def evaluate_command(
             "--report", help="Write report.html here: joints, curves, worst cases.", show_default="not written"
         ),
     ] = None,
+    contact_sheet: Annotated[
+        Path | None,
+        typer.Option(help="Write a picture of 24 people, estimate beside label.", show_default="not written"),
+    ] = None,
+    blank: Annotated[bool, typer.Option("--blank", help="Leave the photographs out of the contact sheet.")] = False,
 ) -> None:
     """Measure a pose network: COCO AP (ten figures) and PCK@0.2 on a COCO annotation file, or PCKh on MPII."""
     if (metric == "pckh") != (ground_truth is not None):
         raise typer.BadParameter("--metric pckh and --ground-truth gt_valid.mat go together")
+    if blank and contact_sheet is None:
+        raise typer.BadParameter("--blank is about the picture that --contact-sheet writes")
     task = Measurement(
         model, annotations, images, detections, flip_test=flip_test, precision=precision, ground_truth=ground_truth
     )
@@ -135,6 +165,8 @@ def evaluate_command(
         from model.report import write_report  # noqa: PLC0415 - matplotlib takes a second to import
 
         write_report(task, measured, report_folder)
+    if contact_sheet is not None:
+        write_contact_sheet(measured, contact_sheet, blank=blank)
     typer.echo(json.dumps({name: round(value, 4) for name, value in measured.figures.items()}, indent=1))
 
 
@@ -143,20 +175,27 @@ def measure_command(
     model: Annotated[Path, typer.Option(help="A bundle folder.")],
     data: DataFolder,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of the timing; 0: one per core.")] = 0,
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            help="Detector, embedded or a bundle folder: measure with its boxes too, and count the network's cost.",
+            show_default="own boxes alone",
+        ),
+    ] = None,
     write: Annotated[bool, typer.Option("--write", help="Record the figures in the bundle's spec.")] = False,
 ) -> None:
     """Measure each precision that this CPU computes in on the recipe's validation files, and its time."""
-    spec = load_pose_spec(model)
-    accuracy = measure_bundle(model, data)
-    graphs = open_precisions(model, threads)
-    batches = {count: time_side_by_side(graphs, noise(count, spec.input_size)) for count in TIMED_BATCHES}
-    for precision, figures in accuracy.items():
+    measured = measure_bundle(model, data, threads, None if detector is None else find_bundle(detector))
+    for precision, figures in measured.accuracy.items():
         typer.echo(f"{precision}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
-        for count, times in batches.items():
+        for count, times in measured.times.items():
             took = times[precision]
             typer.echo(f"{precision}: {count} crop(s) in {took.best:.1f} ms at best, {took.median:.1f} in the median")
+        if measured.facts is not None:
+            found = measured.facts["on_detections"][precision]
+            typer.echo(f"{precision}: AP {found['AP']:.4g} with the boxes of {measured.facts['detector']}")
     if write:
-        record_accuracy(model, spec, accuracy)
+        record(model, measured)
 
 
 @app.command("export")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from model.contract.spec import BundleError
+from service.access.commands import app as keys
 from service.bench.cli import app as benchmark
 from service.errors import ServiceError
 from service.flags import (
@@ -41,6 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(benchmark, name="benchmark")
+app.add_typer(keys, name="keys")
 
 
 @app.command()
@@ -72,9 +74,16 @@ def serve(
     pose_batch: Annotated[int | None, setting("pose_batch")] = None,
     timeout_ms: Annotated[int | None, setting("timeout_ms")] = None,
     drain_s: Annotated[int | None, setting("drain_s")] = None,
+    drain_delay_s: Annotated[int | None, setting("drain_delay_s")] = None,
     tls_cert: Annotated[Path | None, setting("tls_cert")] = None,
     tls_key: Annotated[Path | None, setting("tls_key")] = None,
     tls_client_ca: Annotated[Path | None, setting("tls_client_ca")] = None,
+    keys_file: Annotated[Path | None, setting("keys_file")] = None,
+    metrics_key: Annotated[bool | None, setting("metrics_key")] = None,
+    admin_port: Annotated[int | None, setting("admin_port")] = None,
+    admin_host: Annotated[str | None, setting("admin_host")] = None,
+    bundles_dir: Annotated[Path | None, setting("bundles_dir")] = None,
+    cors_origins: Annotated[str | None, setting("cors_origins")] = None,
 ) -> None:
     """Start the server. A flag wins over FASTERPOSE_<NAME>, that over --config, that over the default."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read at import; grpc's core writes past the log and its format
@@ -107,9 +116,16 @@ def serve(
         pose_batch=pose_batch,
         timeout_ms=timeout_ms,
         drain_s=drain_s,
+        drain_delay_s=drain_delay_s,
         tls_cert=tls_cert,
         tls_key=tls_key,
         tls_client_ca=tls_client_ca,
+        keys_file=keys_file,
+        metrics_key=metrics_key,
+        admin_port=admin_port,
+        admin_host=admin_host,
+        bundles_dir=bundles_dir,
+        cors_origins=cors_origins,
     )
     raise typer.Exit(run_server(settings))
 
@@ -249,6 +265,7 @@ for name, text in (
     ("add-pt2", "Copy a bundle and add what a server runs on CUDA."),
     ("cost", "Print what the networks cost, beside what the papers print."),
     ("data", "Check a data set, and write a recipe's skeleton for it."),
+    ("reproduce", "Train a published table's rows and print them beside the paper's."),
     ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(

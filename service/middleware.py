@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.access.callers import caller_of, key_fields
 from service.errors import InternalError, TooLargeError
 from service.identity import request_id_from, trace_fields
 from service.problems import problem_response
@@ -31,11 +31,11 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        clock = asyncio.get_running_loop().time
-        arrival, request_id = clock(), request_id_from(Headers(scope=scope).get("x-request-id"))
+        clock, headers = asyncio.get_running_loop().time, Headers(scope=scope)
+        arrival, request_id = clock(), request_id_from(headers.get("x-request-id"))
         scope.setdefault("state", {}).update(arrival=arrival, request_id=request_id)
         answer = _Answer(send, request_id)
-        body = _Body(scope, receive, self._service)
+        body = _Body(headers.get("content-length", ""), receive, self._service)
         with self._service.metrics.in_flight.track_inprogress():
             try:
                 await self._app(scope, body.receive, answer.send)
@@ -51,12 +51,15 @@ class RequestMiddleware:
     def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
         self._service.metrics.count_request("http", route, str(status), seconds)
+        caller = caller_of(scope)
+        self._service.count_caller(caller, str(status))
         fields = {
             "method": scope["method"],
             "path": scope["path"],
             "status": status,
             "duration_ms": round(seconds * 1000, 1),
             "request_id": request_id,
+            **key_fields(caller),
             **trace_fields(Headers(scope=scope).get("traceparent")),
         }
         logger.info("%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})
@@ -75,15 +78,15 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.started = True
             self.status = message["status"]
-            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self._request_id.encode())]
         await self._send(message)
 
 
 class _Body:
     """A request's body as it comes in: refused over the limits, by its declared length or else as it grows."""
 
-    def __init__(self, scope: Scope, receive: Receive, service: Service) -> None:
-        self._declared = Headers(scope=scope).get("content-length", "")
+    def __init__(self, declared: str, receive: Receive, service: Service) -> None:
+        self._declared = declared
         self._receive = receive
         self._service = service
         self._received = 0
@@ -98,7 +101,7 @@ class _Body:
         most = self._service.settings.max_body_bytes
         if self._declared.isdigit() and int(self._declared) > most:
             raise self._too_large(most)
-        message: dict[str, Any] = dict(await self._receive())
+        message = await self._receive()
         size = len(message.get("body", b""))
         if self._received + size > most:
             raise self._too_large(most)

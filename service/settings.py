@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 ENV_PREFIX = "FASTERPOSE_"
-NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_SHARED"}
-"""The name of the TOML file itself, and a switch of the tests."""
+NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_BROWSER", "FASTERPOSE_REQUIRE_SHARED"}
+"""The name of the TOML file itself, and switches of the tests."""
 
 LONGEST_TIMEOUT_MS = 3_600_000
 
@@ -37,7 +37,9 @@ class ServiceSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 lets other machines in.")
     http_port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 takes a free one.")
     grpc_port: int = Field(default=8001, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
-    model: str = Field(default="fasterpose-r18", description="Pose bundle: name of an embedded one, or a folder.")
+    model: str = Field(
+        default="fast", description="Pose bundle: fast or accurate, name of an embedded one, or a folder."
+    )
     detector: str = Field(
         default="person-detector", description="Detector bundle: name of an embedded one, or a folder."
     )
@@ -52,9 +54,7 @@ class ServiceSettings(BaseSettings):
     threads: int = Field(
         default=0, ge=0, description="CPU threads that compute a network, of all streams together; 0: one per core."
     )
-    streams: int = Field(
-        default=0, ge=0, description="Batches computed at the same time on a device; 0: one, on CUDA two."
-    )
+    streams: int = Field(default=0, ge=0, description="Batches computed at the same time on a device; 0: two.")
     log_format: LogFormat = Field(default="text", description="Form of the log lines: text or json.")
     max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
     grpc_max_message_bytes: int = Field(
@@ -63,6 +63,12 @@ class ServiceSettings(BaseSettings):
     grpc_stream_window: int = Field(
         default=4, gt=0, description="Frames of one gRPC stream in work at once; the next is read when one is answered."
     )
+    stream_window: int = Field(
+        default=4,
+        gt=0,
+        description="Frames of one WebSocket in work at once; the next waits for an answer.",
+    )
+    max_streams: int = Field(default=64, gt=0, description="Most WebSockets open at a time; more are turned away.")
     max_pixels: int = Field(default=64_000_000, gt=0, description="Largest image, pixels.")
     max_images: int = Field(default=32, gt=0, description="Most images in one request.")
     max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")
@@ -82,12 +88,35 @@ class ServiceSettings(BaseSettings):
         default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms."
     )
     drain_s: int = Field(default=30, ge=0, description="Time that requests in flight get to finish after SIGTERM, s.")
+    drain_delay_s: int = Field(
+        default=0,
+        ge=0,
+        description="Time after SIGTERM in which new requests are still let in while readiness is off, "
+        "so that balancers learn of it first, s.",
+    )
     tls_cert: Path | None = Field(
         default=None, description="Certificate chain, a PEM file; with it HTTP and gRPC speak TLS only."
     )
     tls_key: Path | None = Field(default=None, description="Private key of --tls-cert, a PEM file without password.")
     tls_client_ca: Path | None = Field(
         default=None, description="PEM file of the authorities whose client certificates are let in, and no one else."
+    )
+    keys_file: Path | None = Field(
+        default=None, description="File of API keys, made by `fasterpose keys new`; with it every caller needs one."
+    )
+    metrics_key: bool = Field(default=False, description="Whether GET /metrics needs a key with the scope metrics.")
+    admin_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of /metrics and the admin routes, which the HTTP port then has no more; 0 takes a free one.",
+    )
+    admin_host: str = Field(default="127.0.0.1", description="Address that --admin-port listens on.")
+    bundles_dir: Path | None = Field(
+        default=None, description="Folder of bundles that an admin key may load beside the embedded ones."
+    )
+    cors_origins: str = Field(
+        default="", description="Origins whose pages may call, for example https://a.example,https://b.example."
     )
 
     @classmethod

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from model.contract.spec import SPEC_FILE, BundleError
 
+TIERS = {"fast": "fasterpose-r18", "accurate": "fasterpose-r18"}
+"""What `--model` may name besides bundles and folders: the embedded bundle of each tier."""
+
 
 def zoo_folder() -> Path:
     """The folder of the embedded bundles, package data of `model`."""
@@ -21,16 +24,17 @@ def find_bundle(name: str) -> Path:
     """The folder of a bundle.
 
     Args:
-        name: the name of an embedded bundle, or a folder.
+        name: a tier (`fast`, `accurate`), the name of an embedded bundle, or a folder.
 
     Raises:
         BundleError: neither; the message lists the embedded ones.
     """
-    for folder in (zoo_folder() / name, Path(name)):
+    for folder in (zoo_folder() / TIERS.get(name, name), Path(name)):
         if (folder / SPEC_FILE).is_file():
             return folder
     embedded = ", ".join(embedded_bundles()) or "none"
-    raise BundleError(f"{name!r} is neither an embedded bundle (there is: {embedded}) nor a folder with a {SPEC_FILE}")
+    there = f"there is: {embedded}; {', '.join(TIERS)} name one by its tier"
+    raise BundleError(f"{name!r} is neither an embedded bundle ({there}) nor a folder with a {SPEC_FILE}")
 
 
 def describe_zoo() -> str:
@@ -45,6 +49,6 @@ def _describe(name: str) -> str:
         f"{precision}: " + ", ".join(f"{figure} {value:.4g}" for figure, value in figures.items())
         for precision, figures in facts["accuracy"].items()
     )
-    return (
-        f"{name}  {spec['kind']}  {facts['architecture']}  version {facts['version']}  {facts['licence']}  {measured}"
-    )
+    tiers = "".join(f"  --model {tier}" for tier, bundle in TIERS.items() if bundle == name)
+    identity = f"{name}{tiers}  {spec['kind']}  {facts['architecture']}  version {facts['version']}"
+    return f"{identity}  {facts['licence']}  {measured}"

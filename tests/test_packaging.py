@@ -126,7 +126,7 @@ def test_licences_are_whole() -> None:
 def test_samples_are_photographs_with_a_source() -> None:
     sources = (SAMPLES / "SOURCES.md").read_text()
     photos = sorted(SAMPLES.glob("*.jpg"))
-    assert [photo.name for photo in photos] == ["astronaut.jpg", "grace_hopper.jpg"]
+    assert [photo.name for photo in photos] == ["astronaut.jpg", "cameraman.jpg", "grace_hopper.jpg", "three.jpg"]
     for photo in photos:
         assert f"`{photo.name}`" in sources
         assert decode_image(photo.read_bytes()).shape[2] == 3

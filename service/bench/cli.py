@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from service.bench.soak_command import soak_command
 from service.flags import (
     Config,
     DetectorName,
@@ -21,6 +22,7 @@ from service.flags import (
 Name = TypeVar("Name", bound=str)
 
 app = typer.Typer(rich_markup_mode=None)
+app.command("soak")(soak_command)
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write every figure into this file too.", show_default=False)]
 

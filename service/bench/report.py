@@ -1,6 +1,5 @@
 """What was measured, as tables in Markdown, ready to be pasted, and as JSON; and on which machine."""
 
-import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-TABLE_WIDTH = 200
+from model.contract.machine import processor_name
+from service.runtime.devices import available_cores
+
+TABLE_WIDTH = 250
 """Characters: a table in a pipe is not cut."""
 
 
@@ -86,8 +88,8 @@ def errors_cell(errors: dict[str, int]) -> str:
 def machine() -> dict[str, object]:
     """The processor, the cores that this process may use, and the versions that matter."""
     return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "processor": processor_name(),
+        "cores": available_cores(),
         "python": platform.python_version(),
         "openvino": metadata.version("openvino"),
     }
@@ -109,14 +111,3 @@ def progress_bar() -> Progress:
         console=Console(stderr=True),
         refresh_per_second=2,
     )
-
-
-def _processor() -> str:
-    """The processor's name as Linux gives it, else what Python knows."""
-    facts = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in _lines(facts) if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.is_file() else []

@@ -1,5 +1,16 @@
-"""The application on stand-in networks, as in the tests of the service."""
+"""An application on stand-in networks, as the service's tests have it, and what it exports."""
 
-from tests.service.conftest import app, client, photo, scene
+import httpx
+import pytest
 
-__all__ = ["app", "client", "photo", "scene"]
+from service.pb.pose_pb2_grpc import PoseServiceStub
+from tests.deploy.exported import Exported, export
+from tests.service.conftest import app, client, photo, scene, stub
+
+__all__ = ["app", "client", "photo", "scene", "stub"]
+
+
+@pytest.fixture
+async def exported(client: httpx.AsyncClient, stub: PoseServiceStub, photo: bytes) -> Exported:
+    """Metrics, labels and values."""
+    return await export(client, stub, photo)
