@@ -181,7 +181,7 @@ def batch(
         list[str],
         typer.Option(
             "--input",
-            help="Folder (with its subfolders), quoted glob, list (a text file, one path a line) or image file; repeatable.",
+            help="Folder (with its subfolders), quoted glob, list (one path a line) or image; may be repeated.",
             show_default=False,
         ),
     ],
