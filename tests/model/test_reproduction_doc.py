@@ -14,7 +14,11 @@ from tests.model.test_cost_report import KNOWN
 from tests.model.test_published_recipes import PUBLISHED_RECIPES, published_cost
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "reproduction.md").read_text()
-ROWS = [line.strip("| ").split(" | ") for line in DOCUMENT.splitlines() if line.startswith(("| `coco", "| `mpii", "| `table"))]
+ROWS = [
+    line.strip("| ").split(" | ")
+    for line in DOCUMENT.splitlines()
+    if line.startswith(("| `coco", "| `mpii", "| `table"))
+]
 
 
 def test_the_table_lists_every_published_recipe() -> None:
