@@ -44,8 +44,8 @@ class OpenVinoGraph:
 
     Streams that share the cores wait for nobody; an inference on all cores waits at every layer for its slowest part,
     the more so while images are decoded. So a graph with several streams is compiled twice: a batch that is alone is
-    computed on all cores, for it is there sooner, and batches that come together each on a stream. (Two cores, 8
-    requests in flight: 1.15 times the rate of one stream, and the same time for a request that is alone.)
+    computed on all cores, for it is there sooner, and batches that come together each on a stream. (docs/runtimes.md
+    has figures.)
     """
 
     def __init__(
