@@ -150,7 +150,7 @@ class PoseReplica:
     ) -> AsyncIterator[EstimateResponse]:
         """Frames in, an answer to each out, in order."""
         context = ReplicaContext(grpc_context)
-        stream = asyncio.create_task(self._stream(requests, context.as_grpc()))
+        stream = asyncio.create_task(self._stream(requests, context))
         try:
             while (answer := await context.written.get()) is not None:
                 yield answer
@@ -231,7 +231,7 @@ class ReplicaContext:
         raise CallAbortedError(details)
 
 
-def _number(name: str, value: object) -> int | float:
+def _number(name: str, value: object) -> Any:  # noqa: ANN401 - of the kind that the attribute has
     """A number that `serve run` has as text, a config file as it is."""
     kind = type(getattr(Scale, name))
     try:
