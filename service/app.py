@@ -45,7 +45,8 @@ def create_app(settings: ServiceSettings, load: Callable[[], Pipeline] | None = 
     add_problem_handlers(app)
     add_docs(app)
     _add_page(app)
-    app.add_middleware(RequestMiddleware, service=service)
+    app.add_middleware(http.PoseRoute, service=service)
+    app.add_middleware(RequestMiddleware, service=service)  # added last, it surrounds the others
     return app
 
 

@@ -1,8 +1,6 @@
 """The three body forms of `POST /v1/pose` -> the images and options of one call."""
 
-from fastapi import Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 
 from service.calls import (
     PoseCall,
@@ -12,8 +10,9 @@ from service.calls import (
     own_or_common,
     refuse_single_image_options,
 )
-from service.errors import InvalidBodyError, InvalidOptionError, TooLargeError, UnsupportedMediaError
+from service.errors import InvalidBodyError, InvalidOptionError, UnsupportedMediaError
 from service.jobs import ImageId, ImageJob
+from service.multipart import read_parts
 from service.parse import check_json_body, check_options, decode_base64, parse_options_part, parse_query
 from service.schemas import ImageIn, Options
 from service.settings import ServiceSettings
@@ -51,7 +50,7 @@ async def _read_raw(request: Request) -> PoseCall:
 
 async def _read_multipart(request: Request, settings: ServiceSettings) -> PoseCall:
     query = parse_query(request.query_params.multi_items())
-    files, part = await _read_parts(request, settings)
+    files, part = await _read_form(request, settings)
     twice = sorted(query.keys() & part.keys())
     if twice:
         raise InvalidOptionError(f"{twice[0]}: given both in the query and in the part `options`")
@@ -82,26 +81,21 @@ def _only_image(data: bytes, options: Options) -> ImageJob:
     return ImageJob(data, image_id, as_boxes(options.boxes))
 
 
-async def _read_parts(request: Request, settings: ServiceSettings) -> tuple[list[bytes], dict[str, object]]:
+async def _read_form(request: Request, settings: ServiceSettings) -> tuple[list[bytes], dict[str, object]]:
     """The parts `image`, in order, and the values of the part `options`."""
-    parser = MultiPartParser(request.headers, request.stream(), max_files=settings.max_images + 1, max_fields=1)
-    parser.spool_max_size = settings.max_body_bytes  # in memory, never a file: the body is bounded already
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        refusal = TooLargeError if error.message.startswith("Too many files") else InvalidBodyError
-        raise refusal(error.message) from error
+    most = settings.max_images + 2  # one image more, so that it can be said how many are allowed, and the options
     files: list[bytes] = []
-    options: dict[str, object] = {}
-    for name, value in form.multi_items():
-        content = await value.read() if isinstance(value, UploadFile) else value.encode()
-        if name == "image" and isinstance(value, UploadFile):
-            files.append(content)
-        elif name == "options":
-            options = parse_options_part(content)
+    options: dict[str, object] | None = None
+    for part in read_parts(request.headers["content-type"], await request.body(), most):
+        if part.name == "image" and part.is_file:
+            files.append(part.content)
+        elif part.name != "options":
+            raise InvalidOptionError(f"{part.name}: unknown part; send files as `image` and at most one part `options`")
+        elif options is not None:
+            raise InvalidBodyError("The form has more than one part `options`.")
         else:
-            raise InvalidOptionError(f"{name}: unknown part; send files as `image` and at most one part `options`")
+            options = parse_options_part(part.content)
     if not files:
         raise InvalidOptionError("image: no part `image` with a file; with curl: -F image=@photo.jpg")
     check_image_count(len(files), settings)
-    return files, options
+    return files, options or {}

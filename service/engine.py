@@ -2,6 +2,7 @@
 
 import logging
 
+import cv2
 import numpy as np
 
 from model.contract.crop import Size
@@ -34,7 +35,12 @@ def load_pipeline(settings: ServiceSettings) -> Pipeline:
 def build_pipeline(
     detector: LoadedModel[DetectorSpec], pose: LoadedModel[PoseSpec], settings: ServiceSettings
 ) -> Pipeline:
-    """Put loaded networks into a pipeline and warm them up."""
+    """Put loaded networks into a pipeline and warm them up.
+
+    OpenCV keeps to the thread that calls it from then on: images share the cores here, not the parts of an image, and
+    its own threads wait for work by spinning.
+    """
+    cv2.setNumThreads(1)
     bounds = LineBounds(settings.max_queue_items, settings.max_queue_bytes)
     limits = ImageLimits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels)
     detector_limit = _warm_up(detector, settings.detector_batch, _fitted_size(detector, PHOTOGRAPHS[0]))
@@ -56,11 +62,11 @@ def _warm_up(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec], setting: 
 
 
 def _warm_up_rectangles(detector: LoadedModel[DetectorSpec]) -> None:
-    """Compute one photograph of each common shape: the first of a shape takes up to 0.1 s longer than the next."""
+    """Compute one photograph of each common shape, so that no client waits for the first of it."""
     photographs = (size for width, height in PHOTOGRAPHS for size in ((width, height), (height, width)))
     for width, height in {_fitted_size(detector, photograph) for photograph in photographs}:
         for runtime in detector.runtimes:
-            runtime.infer(np.zeros((1, height, width, 3), dtype=np.uint8))
+            runtime.warm_up(np.zeros((1, height, width, 3), dtype=np.uint8))
 
 
 def _fitted_size(detector: LoadedModel[DetectorSpec], photograph: Size) -> Size:

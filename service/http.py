@@ -1,28 +1,38 @@
-"""`POST /v1/pose`: a request's way from the body to the response."""
+"""`POST /v1/pose`: a request's way from the body to the response.
+
+`PoseRoute` answers before FastAPI's routing begins, whose layers would cost as much as all that is done here. FastAPI
+has the route too, for the API's description and for other methods than POST.
+"""
 
 import asyncio
 import time
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.accept import ImageType, wanted_image
 from service.bodies import read_call
 from service.calls import PoseCall, answer_call
-from service.deadline import deadline
-from service.errors import InvalidOptionError
+from service.deadline import Deadline
+from service.errors import ClientGoneError, InvalidOptionError, ServiceError
 from service.formats import Outcome, coco_results, cvat, native
 from service.hang_up import cancelled_by_hang_up
 from service.jobs import ImageResult
 from service.overlay import draw_people, encode_image
 from service.pipeline import Pipeline
+from service.problems import problem_response
 from service.schemas import PoseResponse
 from service.state import Service
+
+POSE_PATH = "/v1/pose"
 
 router = APIRouter()
 
 
-@router.post("/v1/pose", response_model=PoseResponse, tags=["pose"], summary="Find people and their keypoints")
+@router.post(POSE_PATH, response_model=PoseResponse, tags=["pose"], summary="Find people and their keypoints")
 async def pose(request: Request) -> Response:
     """Images in, people with COCO keypoints out.
 
@@ -30,21 +40,52 @@ async def pose(request: Request) -> Response:
     Options are query parameters; in JSON they stand in `options`. With `Accept: image/jpeg` or `image/png` the
     answer is the image with boxes and skeletons drawn.
     """
-    service: Service = request.app.state.service
+    return await answer_request(request, request.app.state.service)
+
+
+class PoseRoute:
+    """An ASGI middleware that answers `POST /v1/pose` itself, and leaves all else to the application behind it."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http" or scope["path"] != POSE_PATH or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = router.routes[0]  # as FastAPI would note it, for what surrounds this
+        request = Request(scope, receive)
+        try:
+            response = await answer_request(request, self._service)
+        except ServiceError as error:
+            response = problem_response(request, error)
+        except ClientDisconnect:  # it hung up while it sent its body
+            response = problem_response(request, ClientGoneError())
+        await response(scope, receive, send)
+
+
+async def answer_request(request: Request, service: Service) -> Response:
+    """Answer one request.
+
+    Raises:
+        ServiceError: it cannot be answered.
+        ClientDisconnect: the client hung up while it sent its body.
+    """
+    settings = service.settings
     with service.admitted() as pipeline:
-        async with deadline(request.state.arrival, service.settings.timeout_ms):  # its own stands in what is read here
-            call = await read_call(request, service.settings)
-        image_type = _image_type(request, call)
-        timeout_ms = call.options.timeout_ms or service.settings.timeout_ms
-        async with cancelled_by_hang_up(request.receive), deadline(request.state.arrival, timeout_ms):
-            outcomes = await answer_call(pipeline, call, keep_pixels=image_type is not None)
-            for outcome in outcomes:
-                if isinstance(outcome, ImageResult):
-                    service.metrics.count_image(outcome)
-            start = time.perf_counter()
-            response = await _respond(request, pipeline, call, outcomes, image_type)
-            service.metrics.observe_encoding(time.perf_counter() - start)
-            return response
+        async with Deadline(request.state.arrival, settings.timeout_ms) as deadline:
+            call = await read_call(request, settings)
+            deadline.move(call.options.timeout_ms or settings.timeout_ms)
+            image_type = _image_type(request, call)
+            async with cancelled_by_hang_up(request.receive):
+                outcomes = await answer_call(pipeline, call, keep_pixels=image_type is not None)
+                service.metrics.count_images(outcomes)
+                start = time.perf_counter()
+                response = await _respond(request, pipeline, call, outcomes, image_type)
+                service.metrics.observe_encoding(time.perf_counter() - start)
+                return response
 
 
 def _image_type(request: Request, call: PoseCall) -> ImageType | None:

@@ -1,6 +1,6 @@
 """Prometheus metrics, API.md's names, in a registry of their own for each application."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -8,12 +8,15 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from model.contract.spec import DetectorSpec, PoseSpec
 from service.batching.batcher import Batcher
 from service.bundles import LoadedModel
+from service.formats import Outcome
 from service.gpu import gpu_collector
-from service.jobs import ImageResult
+from service.jobs import STAGES, ImageResult
 from service.pipeline import Pipeline
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+ENCODE = "encode"
+"""The stage behind the pipeline's."""
 PEOPLE = (0, 1, 2, 3, 5, 8, 13, 20, 50, 100)
 
 
@@ -33,13 +36,14 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self._stage_seconds = Histogram(
+        stage_seconds = Histogram(
             "fasterpose_stage_duration_seconds",
             "Time of one image in a stage; `encode` is a response's.",
             ["stage"],
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._stages = {stage: stage_seconds.labels(stage) for stage in (*STAGES, ENCODE)}
         self._people = Histogram(
             "fasterpose_persons_per_image", "People answered for an image.", buckets=PEOPLE, registry=self.registry
         )
@@ -88,15 +92,17 @@ class Metrics:
         """One request was turned away."""
         self._rejected.labels(reason).inc()
 
-    def count_image(self, result: ImageResult) -> None:
-        """One image went through the pipeline."""
-        for stage, seconds in result.seconds.items():
-            self._stage_seconds.labels(stage).observe(seconds)
-        self._people.observe(len(result.people))
+    def count_images(self, outcomes: Iterable[Outcome]) -> None:
+        """The images of a request went through the pipeline, those that could be answered."""
+        for outcome in outcomes:
+            if isinstance(outcome, ImageResult):
+                for stage, seconds in outcome.seconds.items():
+                    self._stages[stage].observe(seconds)
+                self._people.observe(len(outcome.people))
 
     def observe_encoding(self, seconds: float) -> None:
         """One response was written."""
-        self._stage_seconds.labels("encode").observe(seconds)
+        self._stages[ENCODE].observe(seconds)
 
     def watch(self, pipeline: Pipeline) -> None:
         """Show a loaded pipeline: its networks, and what they do from now on."""

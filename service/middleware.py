@@ -3,10 +3,9 @@
 import asyncio
 import logging
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import InternalError, TooLargeError
@@ -31,11 +30,11 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        clock = asyncio.get_running_loop().time
-        arrival, request_id = clock(), request_id_from(Headers(scope=scope).get("x-request-id"))
+        clock, headers = asyncio.get_running_loop().time, Headers(scope=scope)
+        arrival, request_id = clock(), request_id_from(headers.get("x-request-id"))
         scope.setdefault("state", {}).update(arrival=arrival, request_id=request_id)
         answer = _Answer(send, request_id)
-        body = _Body(scope, receive, self._service)
+        body = _Body(headers.get("content-length", ""), receive, self._service)
         with self._service.metrics.in_flight.track_inprogress():
             try:
                 await self._app(scope, body.receive, answer.send)
@@ -75,15 +74,15 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.started = True
             self.status = message["status"]
-            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self._request_id.encode())]
         await self._send(message)
 
 
 class _Body:
     """A request's body as it comes in: refused over the limits, by its declared length or else as it grows."""
 
-    def __init__(self, scope: Scope, receive: Receive, service: Service) -> None:
-        self._declared = Headers(scope=scope).get("content-length", "")
+    def __init__(self, declared: str, receive: Receive, service: Service) -> None:
+        self._declared = declared
         self._receive = receive
         self._service = service
         self._received = 0
@@ -98,7 +97,7 @@ class _Body:
         most = self._service.settings.max_body_bytes
         if self._declared.isdigit() and int(self._declared) > most:
             raise self._too_large(most)
-        message: dict[str, Any] = dict(await self._receive())
+        message = await self._receive()
         size = len(message.get("body", b""))
         if self._received + size > most:
             raise self._too_large(most)

@@ -1,10 +1,9 @@
 """The way of an image: decode, find people, crop, estimate, read the poses. Knows no transport."""
 
-import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from model.contract.arrays import ImageArray
 from model.contract.coco import PersonPose, order_by_score
@@ -18,6 +17,7 @@ from service.errors import InvalidOptionError, from_image_error
 from service.estimator import Estimator
 from service.jobs import ImageJob, ImageResult, PoseOptions
 from service.room import Room
+from service.runtime.devices import available_cores
 from service.threads import StageClock, Threads
 
 LEAST_AHEAD = 8
@@ -25,16 +25,27 @@ LEAST_AHEAD = 8
 SMALL_FILE = 256 * 1024
 """Bytes of a file whose header is read on the event loop: tens of microseconds, where a thread would cost more."""
 FEW_PEOPLE = 2
-"""So many people's heatmaps are read on the event loop, for the same reason."""
+"""So many people's crops are cut, and their heatmaps read, on the event loop, for the same reason."""
 DECODED_BYTES = 512 * 2**20
 """Pixels held at one time, over all requests."""
 
+Result = TypeVar("Result")
+
+
+class Cut(NamedTuple):
+    """The people of an image: where they are, the maps between image and crops, and the (N, h, w, 3) crops."""
+
+    people: list[ScoredBox]
+    transforms: list[CropTransform]
+    crops: ImageArray
+
 
 class Opened(NamedTuple):
-    """A decoded image, and what the detector is to see of it, if it is to look."""
+    """A decoded image, and what the detector is to see of it; or, where that is known without it, its people."""
 
     image: ImageArray
     fitted: tuple[Letterbox, ImageArray] | None
+    cut: Cut | None
 
 
 class Pipeline:
@@ -44,7 +55,7 @@ class Pipeline:
         self.detector = detector
         self.estimator = estimator
         self.limits = limits
-        self._pixel_threads = Threads("pixels", os.cpu_count() or 1)
+        self._pixel_threads = Threads("pixels", available_cores())
         ahead = 4 * detector.limit.size * len(detector.model.runtimes)
         self.room = Room(max(LEAST_AHEAD, ahead), DECODED_BYTES)
 
@@ -67,8 +78,8 @@ class Pipeline:
         clock = StageClock()
         async with self._in_room(job, clock):
             opened = await self._open(job, options, clock)
-            people = await self._find_people(opened, job, options, clock)
-            poses = await self._estimate(opened, people, options, clock) if people else []
+            cut = opened.cut or await self._find_people(opened, options, clock)
+            poses = await self._estimate(cut, options, clock, detected=opened.fitted is not None) if cut else []
         height, width = opened.image.shape[:2]
         pixels = opened.image if keep_pixels else None
         return ImageResult(job.image_id, width, height, poses, clock.seconds, pixels)
@@ -99,52 +110,61 @@ class Pipeline:
             yield
 
     async def _open(self, job: ImageJob, options: PoseOptions, clock: StageClock) -> Opened:
+        """Decode, and prepare for the network that comes next, in one go on one thread."""
+
         def open_image() -> Opened:
             with clock.time("decode"):
                 image = decode_image(job.data, self.limits)
-            if job.boxes is not None or not options.detect:
-                return Opened(image, None)
+            people = _known_people(image, job, options)
+            if people is not None:
+                return Opened(image, None, self._cut(image, people, options, clock))
             with clock.time("detect"):
-                return Opened(image, self.detector.letterbox(image))
+                return Opened(image, self.detector.letterbox(image), None)
 
         try:
             return await clock.run(self._pixel_threads, open_image)
         except ImageError as error:
             raise from_image_error(error) from error
 
-    async def _find_people(
-        self, opened: Opened, job: ImageJob, options: PoseOptions, clock: StageClock
-    ) -> list[ScoredBox]:
-        height, width = opened.image.shape[:2]
-        if job.boxes is not None:
-            _check_boxes(job.boxes, job.boxes_location, width, height)
-            return [ScoredBox(box, 1.0) for box in job.boxes]
+    async def _find_people(self, opened: Opened, options: PoseOptions, clock: StageClock) -> Cut | None:
         if opened.fitted is None:
-            return [ScoredBox((0.0, 0.0, float(width), float(height)), 1.0)]
+            return None
         letterbox, fitted = opened.fitted
         (rows,) = await clock.infer("detect", self.detector.infer(fitted))
         with clock.time("detect"):
-            return self.detector.people(rows, letterbox, options.person_threshold, options.max_persons)
+            people = self.detector.people(rows, letterbox, options.person_threshold, options.max_persons)
+        return await self._briefly(people, clock, lambda: self._cut(opened.image, people, options, clock))
 
-    async def _estimate(
-        self, opened: Opened, people: list[ScoredBox], options: PoseOptions, clock: StageClock
-    ) -> list[PersonPose]:
+    def _cut(self, image: ImageArray, people: list[ScoredBox], options: PoseOptions, clock: StageClock) -> Cut | None:
+        if not people:
+            return None
+        with clock.time("crop"):
+            transforms, crops = self.estimator.crop(image, [box for box, _ in people])
+            return Cut(people, transforms, self.estimator.with_mirrored(crops) if options.flip_test else crops)
+
+    async def _estimate(self, cut: Cut, options: PoseOptions, clock: StageClock, *, detected: bool) -> list[PersonPose]:
         """One pose a person, the best first; of detected people those that turn out to be the same are one."""
-
-        def crop() -> tuple[list[CropTransform], ImageArray]:
-            with clock.time("crop"):
-                transforms, crops = self.estimator.crop(opened.image, [box for box, _ in people])
-                return transforms, self.estimator.with_mirrored(crops) if options.flip_test else crops
-
-        transforms, crops = await clock.run(self._pixel_threads, crop)
-        heatmaps = await clock.infer("estimate", self.estimator.infer(crops))
+        heatmaps = await clock.infer("estimate", self.estimator.infer(cut.crops))
 
         def read() -> list[PersonPose]:
             with clock.time("postprocess"):
-                poses = self.estimator.poses(heatmaps, transforms, people, options)
-                return order_by_score(without_repeats(poses, self.estimator.spec) if opened.fitted else poses)
+                poses = self.estimator.poses(heatmaps, cut.transforms, cut.people, options)
+                return order_by_score(without_repeats(poses, self.estimator.spec) if detected else poses)
 
-        return read() if len(people) <= FEW_PEOPLE else await clock.run(self._pixel_threads, read)
+        return await self._briefly(cut.people, clock, read)
+
+    async def _briefly(self, people: list[ScoredBox], clock: StageClock, job: Callable[[], Result]) -> Result:
+        """Do a job at once where it is about few people, else on a thread."""
+        return job() if len(people) <= FEW_PEOPLE else await clock.run(self._pixel_threads, job)
+
+
+def _known_people(image: ImageArray, job: ImageJob, options: PoseOptions) -> list[ScoredBox] | None:
+    """Where the people are, if the request says so; None: the detector is to look."""
+    height, width = image.shape[:2]
+    if job.boxes is not None:
+        _check_boxes(job.boxes, job.boxes_location, width, height)
+        return [ScoredBox(box, 1.0) for box in job.boxes]
+    return None if options.detect else [ScoredBox((0.0, 0.0, float(width), float(height)), 1.0)]
 
 
 def _check_boxes(boxes: tuple[Box, ...], location: str, width: int, height: int) -> None:

@@ -11,10 +11,9 @@ from google.protobuf.message import Message
 from grpc import aio
 
 from service.calls import answer_call
-from service.deadline import deadline, least_timeout_ms
+from service.deadline import Deadline, least_timeout_ms
 from service.errors import UnavailableError
 from service.formats import native
-from service.jobs import ImageResult
 from service.operations import describe_detector, describe_pose
 from service.pb.pose_pb2 import EstimateResponse, ListModelsRequest, ListModelsResponse
 from service.rpc_calls import RpcCall, RpcCalls, time_remaining
@@ -97,11 +96,9 @@ class PoseServicer:
         with service.metrics.in_flight.track_inprogress(), service.admitted() as pipeline, self._held(len(data)):
             pose_call = read_request(data, settings)
             allowed_ms = least_timeout_ms(pose_call.options.timeout_ms, settings.timeout_ms, remaining)
-            async with deadline(arrival, allowed_ms):
+            async with Deadline(arrival, allowed_ms):
                 outcomes = await answer_call(pipeline, pose_call)
-                for outcome in outcomes:
-                    if isinstance(outcome, ImageResult):
-                        service.metrics.count_image(outcome)
+                service.metrics.count_images(outcomes)
                 start = time.perf_counter()
                 elapsed = asyncio.get_running_loop().time() - arrival
                 response = response_message(native(pipeline, outcomes, elapsed), call.request_id)

@@ -54,9 +54,7 @@ class ServiceSettings(BaseSettings):
     threads: int = Field(
         default=0, ge=0, description="CPU threads that compute a network, of all streams together; 0: one per core."
     )
-    streams: int = Field(
-        default=0, ge=0, description="Batches computed at the same time on a device; 0: one, on CUDA two."
-    )
+    streams: int = Field(default=0, ge=0, description="Batches computed at the same time on a device; 0: two.")
     log_format: LogFormat = Field(default="text", description="Form of the log lines: text or json.")
     max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
     grpc_max_message_bytes: int = Field(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from model.contract.image import ImageLimits
-from service.deadline import deadline
+from service.deadline import Deadline
 from service.errors import (
     DeadlineExceededError,
     InvalidImageError,
@@ -123,7 +123,7 @@ async def test_work_that_has_not_begun_at_its_deadline_is_dropped(photo: bytes) 
     running = asyncio.create_task(pipeline.run(ImageJob(photo), options))
     await runtime.gate.reached()
     with pytest.raises(DeadlineExceededError):
-        async with deadline(asyncio.get_running_loop().time(), timeout_ms=100):
+        async with Deadline(asyncio.get_running_loop().time(), timeout_ms=100):
             await pipeline.run(ImageJob(photo), options)
     runtime.gate.go.set()
     assert len((await running).people) == 1

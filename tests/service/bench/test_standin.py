@@ -25,7 +25,7 @@ def test_a_batch_takes_its_time_whatever_its_size() -> None:
     for batch in (1, 8):
         began = time.perf_counter()
         assert runtime.infer(np.zeros((batch, 64, 48, 3), np.uint8)).shape == (batch, 17, 16, 12)
-        assert time.perf_counter() - began >= BATCH_S
+        assert time.perf_counter() - began >= 0.9 * BATCH_S
 
 
 async def test_our_server_answers_with_the_stand_in() -> None:
@@ -85,7 +85,7 @@ def test_the_networks_alone_are_measured_at_every_batch_size(photo: bytes) -> No
 def test_all_runtimes_of_a_network_count() -> None:
     runtimes = [SpinRuntime((8, 8), (1,)) for _ in range(2)]
     rate = items_per_second(runtimes, np.zeros((1, 8, 8, 3), np.uint8), 4, 0.05)
-    assert 4 < rate <= 2 * 4 / BATCH_S
+    assert 4 < rate <= 1.2 * 2 * 4 / BATCH_S
 
 
 def test_the_raw_rate_adds_up_the_networks_at_their_best_batch_sizes() -> None:
