@@ -64,6 +64,11 @@ class Pipeline:
         """Whether both networks can compute."""
         return self.detector.batcher.alive and self.estimator.batcher.alive
 
+    @property
+    def lost(self) -> bool:
+        """Whether a network cannot compute and will not until the process is started anew."""
+        return self.detector.batcher.lost or self.estimator.batcher.lost
+
     async def run(self, job: ImageJob, options: PoseOptions, keep_pixels: bool = False) -> ImageResult:
         """Answer one image. Cancelling the call drops what no thread and no model has begun.
 

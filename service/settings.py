@@ -23,6 +23,7 @@ RuntimeKind = Literal["openvino", "torch"]
 RuntimeChoice = Literal["auto", "openvino", "torch"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 LogFormat = Literal["text", "json"]
+WhenLost = Literal["exit", "retry"]
 
 
 class SettingsError(ValueError):
@@ -82,6 +83,11 @@ class ServiceSettings(BaseSettings):
         default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms."
     )
     drain_s: int = Field(default=30, ge=0, description="Time that requests in flight get to finish after SIGTERM, s.")
+    when_lost: WhenLost = Field(
+        default="exit",
+        description="When a device is lost to this process, as after an error of CUDA: exit with code 75, so that what "
+        "runs the server starts it anew, or retry: stay, not ready, and try to open it again.",
+    )
     tls_cert: Path | None = Field(
         default=None, description="Certificate chain, a PEM file; with it HTTP and gRPC speak TLS only."
     )

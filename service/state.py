@@ -70,6 +70,11 @@ class Service:
             raise UnavailableError("The models are loading. GET /readyz says when they are ready.")
         return self._pipeline
 
+    @property
+    def lost(self) -> bool:
+        """Whether only a new process helps: a device computes nothing any more."""
+        return self._pipeline is not None and self._pipeline.lost
+
     def drain(self) -> None:
         """Let no more requests in; those in flight go on."""
         self._draining = True
