@@ -49,6 +49,7 @@ def build_pipeline(
         Detector(detector, detector_limit, bounds),
         Estimator(pose, _warm_up(pose, settings.pose_batch, pose.spec.input_size), bounds),
         limits,
+        settings.max_queue_ms / 1000,
     )
 
 

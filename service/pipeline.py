@@ -12,6 +12,7 @@ from model.contract.detections import ScoredBox
 from model.contract.image import ImageError, ImageLimits, decode_image, read_header
 from model.contract.letterbox import Letterbox
 from model.contract.poses import without_repeats
+from service.backlog import Backlog
 from service.detector import Detector
 from service.errors import InvalidOptionError, from_image_error
 from service.estimator import Estimator
@@ -51,13 +52,24 @@ class Opened(NamedTuple):
 class Pipeline:
     """Both networks, each batching over all requests, and threads for the work on pixels."""
 
-    def __init__(self, detector: Detector, estimator: Estimator, limits: ImageLimits) -> None:
+    def __init__(
+        self, detector: Detector, estimator: Estimator, limits: ImageLimits, longest_wait_s: float = 0.0
+    ) -> None:
+        """Put two networks together.
+
+        Args:
+            detector: finds people.
+            estimator: estimates their poses.
+            limits: what images are refused.
+            longest_wait_s: what an image that is let in may have to wait, seconds; 0: any time.
+        """
         self.detector = detector
         self.estimator = estimator
         self.limits = limits
         self._pixel_threads = Threads("pixels", available_cores())
         ahead = 4 * detector.limit.size * len(detector.model.runtimes)
         self.room = Room(max(LEAST_AHEAD, ahead), DECODED_BYTES)
+        self.backlog = Backlog(longest_wait_s)
 
     @property
     def alive(self) -> bool:
@@ -80,6 +92,12 @@ class Pipeline:
         Raises:
             ServiceError: the image cannot be decoded, a box does not fit it, or a model cannot compute it.
         """
+        with self.backlog.hold():
+            result = await self._answer(job, options, keep_pixels)
+            self.backlog.count_answer()
+            return result
+
+    async def _answer(self, job: ImageJob, options: PoseOptions, keep_pixels: bool) -> ImageResult:
         clock = StageClock()
         async with self._in_room(job, clock):
             opened = await self._open(job, options, clock)

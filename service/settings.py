@@ -71,6 +71,12 @@ class ServiceSettings(BaseSettings):
     max_in_flight_bytes: int = Field(
         default=512 * 2**20, gt=0, description="Most bytes of request bodies in flight; more are answered 429."
     )
+    max_queue_ms: int = Field(
+        default=500,
+        ge=0,
+        description="Longest that a request may have to wait, estimated from the pace of the last ones, ms; who would "
+        "wait longer is answered 429. 0: any time.",
+    )
     max_queue_items: int = Field(default=2048, gt=0, description="Most images or people that wait for a model.")
     max_queue_bytes: int = Field(default=256 * 2**20, gt=0, description="Most bytes of them.")
     detector_batch: int = Field(

@@ -7,7 +7,6 @@ from typing import Literal
 
 from service.errors import OverloadedError, UnavailableError
 from service.metrics import Metrics
-from service.pace import Pace
 from service.pipeline import Pipeline
 from service.settings import ServiceSettings
 
@@ -35,7 +34,6 @@ class Service:
         self._bytes_in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._pace = Pace()
 
     async def load(self) -> None:
         """Load the pipeline; a failure is kept in `failure`."""
@@ -89,7 +87,7 @@ class Service:
 
         Raises:
             UnavailableError: loading, draining, or a model is being restarted.
-            OverloadedError: too many are in flight.
+            OverloadedError: too many are in flight, or those ahead take too long.
         """
         if self._draining:
             raise UnavailableError("The server is shutting down. Ask another one, or this one once it is back.")
@@ -98,6 +96,7 @@ class Service:
             raise UnavailableError("A model stopped and is being restarted. GET /readyz says when it is back.")
         if self._in_flight >= self.settings.max_in_flight:
             raise self._overloaded(f"{self._in_flight} requests are in flight, the most this server takes. Try again.")
+        pipeline.backlog.check()  # once more when the body is there; who is refused here need not have sent it
         self._in_flight += 1
         self._idle.clear()
         try:
@@ -106,7 +105,6 @@ class Service:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
-            self._pace.count(asyncio.get_running_loop().time())
 
     def receive_bytes(self, num_bytes: int) -> None:
         """Count bytes of a body that came in; `release_bytes` gives them back.
@@ -128,4 +126,4 @@ class Service:
             self._pipeline.close()
 
     def _overloaded(self, detail: str) -> OverloadedError:
-        return OverloadedError(detail, self._pace.seconds_for(self._in_flight, asyncio.get_running_loop().time()))
+        return OverloadedError(detail, self._pipeline.backlog.retry_s if self._pipeline else 1.0)
