@@ -5,10 +5,12 @@ ServiceError
 ├── InvalidBodyError       400  the body around the image cannot be read
 ├── NotFoundError          404
 ├── MethodNotAllowedError  405
+├── TooSlowError           408  the request did not come in time
 ├── TooLargeError          413  more bytes, pixels, images or boxes than configured
 ├── UnsupportedMediaError  415  not an image type, or not a body form, that is served
 ├── InvalidOptionError     422  a wrong option or box, named with its location
 ├── OverloadedError        429  too many requests in flight, or too much waits
+├── HeadTooLargeError      431  a request line and headers of too many bytes
 ├── ClientGoneError        499  the client hung up; nobody reads the answer
 ├── InternalError          500  a fault of ours; the log has it under the request id
 ├── UnavailableError       503  loading or draining
@@ -82,6 +84,12 @@ class MethodNotAllowedError(ServiceError):
     status, grpc_code, slug, title = 405, "UNIMPLEMENTED", "method-not-allowed", "Method not allowed"
 
 
+class TooSlowError(ServiceError):
+    """The head of a request, or its body, did not come in time."""
+
+    status, grpc_code, slug, title = 408, "DEADLINE_EXCEEDED", "too-slow", "The request came too slowly"
+
+
 class TooLargeError(ServiceError):
     """More bytes, pixels, images or boxes than configured."""
 
@@ -117,6 +125,12 @@ class OverloadedError(ServiceError):
     def headers(self) -> Mapping[str, str]:
         """When to come again, in whole seconds."""
         return {"Retry-After": str(self.retry_after)}
+
+
+class HeadTooLargeError(ServiceError):
+    """The request line and the headers have more bytes than configured."""
+
+    status, grpc_code, slug, title = 431, "RESOURCE_EXHAUSTED", "head-too-large", "Request head too large"
 
 
 class ClientGoneError(ServiceError):

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.http_limits import limited_protocol
 from service.logs import set_up_logs
 from service.pipeline import Pipeline
 from service.rpc import POSE_SERVICE
@@ -165,8 +166,10 @@ class PoseServer(uvicorn.Server):
 
 
 def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn.Config:
+    service: Service = app.state.service
     return uvicorn.Config(
         app,
+        http=limited_protocol(settings, service.metrics.count_rejected),
         log_config=None,
         access_log=False,
         server_header=False,

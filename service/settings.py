@@ -57,6 +57,15 @@ class ServiceSettings(BaseSettings):
     )
     streams: int = Field(default=0, ge=0, description="Batches computed at the same time on a device; 0: two.")
     log_format: LogFormat = Field(default="text", description="Form of the log lines: text or json.")
+    max_header_bytes: int = Field(
+        default=32 * 2**10, gt=0, description="Largest request line and headers of HTTP together, bytes."
+    )
+    read_timeout_s: int = Field(
+        default=10,
+        gt=0,
+        description="Time in which the head of a request has to be there, and in which its body has to bring 1 KiB a "
+        "second, s.",
+    )
     max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
     grpc_max_message_bytes: int = Field(
         default=32 * 2**20, gt=0, lt=2**31, description="Largest gRPC message, either way, bytes."
