@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-kill lint format types benchmark benchmark-runtime benchmark-serve \
+.PHONY: help serve test test-server test-train test-load test-fuzz test-kill lint format types benchmark benchmark-runtime benchmark-serve \
 	benchmark-peers size protos zoo-page lock train-env clean
 
 help:  ## Name the targets
@@ -38,6 +38,9 @@ test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it
 
 test-load: $(SERVER)/.dev  ## Probe a running server under load: bursts, hang-ups, a crowd, SIGTERM; about a minute
 	@$(SERVER)/bin/python -m pytest -q $(LOAD_TESTS)
+
+test-fuzz: $(SERVER)/.dev  ## Fuzz routes, images, bodies and gRPC messages for long; `make test` does it in short
+	@$(SERVER)/bin/python -m pytest -q --hypothesis-profile deep tests/fuzz
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
