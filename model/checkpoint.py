@@ -68,7 +68,10 @@ def load_checkpoint(path: Path) -> tuple[Recipe, Progress, dict[str, Any]]:
     except Exception as error:  # torch raises many types for a damaged file
         raise CheckpointError(f"checkpoint {path} cannot be read: {error}") from error
     if version != CHECKPOINT_VERSION:
-        raise CheckpointError(f"checkpoint {path} has version {version}; this release reads {CHECKPOINT_VERSION}")
+        raise CheckpointError(
+            f"checkpoint {path} has version {version}; this release reads {CHECKPOINT_VERSION}. "
+            "Go on with the release that wrote it, or train anew"
+        )
     try:
         return Recipe.model_validate(content["recipe"]), Progress(**content["progress"]), content["states"]
     except (KeyError, TypeError, ValidationError) as error:

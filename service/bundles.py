@@ -45,7 +45,7 @@ def load_pose_model(settings: ServiceSettings) -> LoadedModel[PoseSpec]:
         RuntimeUnavailableError: the machine cannot run it as asked.
     """
     folder = find_bundle(settings.model)
-    return _load(folder, load_pose_spec(folder), settings)
+    return open_bundle(folder, load_pose_spec(folder), settings)
 
 
 def load_detector_model(settings: ServiceSettings) -> LoadedModel[DetectorSpec]:
@@ -56,10 +56,16 @@ def load_detector_model(settings: ServiceSettings) -> LoadedModel[DetectorSpec]:
         RuntimeUnavailableError: the machine cannot run it as asked.
     """
     folder = find_bundle(settings.detector)
-    return _load(folder, load_detector_spec(folder), settings)
+    return open_bundle(folder, load_detector_spec(folder), settings)
 
 
-def _load(folder: Path, spec: Spec, settings: ServiceSettings) -> LoadedModel[Spec]:
+def open_bundle(folder: Path, spec: Spec, settings: ServiceSettings) -> LoadedModel[Spec]:
+    """A bundle's graph, opened as the settings say.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        RuntimeUnavailableError: the machine cannot run it as asked.
+    """
     files = spec.provenance.files
     graph, runtimes, reopen = open_runtimes(folder, spec, settings)
     if graph.name not in files:

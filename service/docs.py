@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.staticfiles import StaticFiles
 
 from service import errors
+from service.access.page_headers import page_headers, policy_with_inline_scripts
 from service.schemas import CvatShape, JsonBody, Options, Problem
 
 REFERENCE = "#/components/schemas/"
@@ -21,7 +22,13 @@ Coordinates are pixels of the upright image (EXIF orientation applied), the orig
 Every error is `application/problem+json` (RFC 9457) with a sentence that says what to do.
 """
 
+KEY_ERRORS: dict[type[errors.ServiceError], str] = {
+    errors.UnauthenticatedError: "This server asks for an API key: send Authorization: Bearer KEY or X-API-Key.",
+    errors.ForbiddenError: "This key has no scope 'pose'; it has: metrics.",
+}
+"""Only where the server has API keys."""
 POSE_ERRORS: dict[type[errors.ServiceError], str] = {
+    **KEY_ERRORS,
     errors.InvalidImageError: "The JPEG file is truncated or corrupt; send the whole file.",
     errors.TooLargeError: "The image has 30000 x 30000 pixels; at most 64000000 are taken.",
     errors.UnsupportedMediaError: "Content-Type text/plain is not taken; send image/*, multipart/form-data or JSON.",
@@ -30,14 +37,28 @@ POSE_ERRORS: dict[type[errors.ServiceError], str] = {
     errors.UnavailableError: "The models are loading. GET /readyz says when they are ready.",
     errors.DeadlineExceededError: "The deadline of 30000 ms passed. Allow more with timeout_ms, or try later.",
 }
+LISTING_ERRORS: dict[type[errors.ServiceError], str] = {
+    **KEY_ERRORS,
+    errors.UnavailableError: "The models are loading. GET /readyz says when they are ready.",
+}
 MODEL_ERRORS: dict[type[errors.ServiceError], str] = {
+    **KEY_ERRORS,
     errors.NotFoundError: "No model is called 'yolo'; loaded are: person-detector, fasterpose-r18.",
+    errors.UnavailableError: "The models are loading. GET /readyz says when they are ready.",
+}
+LOAD_ERRORS: dict[type[errors.ServiceError], str] = {
+    **KEY_ERRORS,
+    errors.NotFoundError: "There is no bundle of that name that may be loaded. There is: fasterpose-r18.",
+    errors.NotLoadedError: "my-pose: bundle my-pose lacks model.onnx, which its spec names; export it again. "
+    "What served before still does.",
     errors.UnavailableError: "The models are loading. GET /readyz says when they are ready.",
 }
 HEALTH_ERRORS: dict[type[errors.ServiceError], str] = {errors.UnavailableError: "The server is loading."}
 ROUTE_ERRORS = {
     "/v1/pose": POSE_ERRORS,
-    "/v1/models": HEALTH_ERRORS,
+    "/v1/models": LISTING_ERRORS,
+    "/v1/models/{name}/load": LOAD_ERRORS,
+    "/metrics": KEY_ERRORS,
     "/v1/models/{name}": MODEL_ERRORS,
     "/v2/models/{name}": MODEL_ERRORS,
     "/readyz": HEALTH_ERRORS,
@@ -49,15 +70,18 @@ def add_docs(app: FastAPI) -> None:
     """Serve `/openapi.json` and `/docs`, the latter with the Swagger UI files of the package fastapi-offline."""
     app.mount("/docs/assets", StaticFiles(packages=[("fastapi_offline", "static")]), name="docs-assets")
 
+    page = get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="FasterPose API",
+        swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+        swagger_css_url="/docs/assets/swagger-ui.css",
+        swagger_favicon_url="/static/icon.svg",
+    )
+    page.headers.update(page_headers(policy_with_inline_scripts(bytes(page.body).decode())))
+
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="FasterPose API",
-            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
-            swagger_css_url="/docs/assets/swagger-ui.css",
-            swagger_favicon_url="/static/icon.svg",
-        )
+        return page
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -82,6 +106,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             operation["responses"].update(_error_responses(ROUTE_ERRORS.get(path, {})))
     _describe_pose(schema["paths"]["/v1/pose"]["post"], components)
     _describe_metrics(schema["paths"]["/metrics"]["get"])
+    _describe_keys(schema)
     return schema
 
 
@@ -143,3 +168,12 @@ def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _describe_metrics(operation: dict[str, Any]) -> None:
     operation["responses"]["200"]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+
+
+def _describe_keys(schema: dict[str, Any]) -> None:
+    """Two ways to send an API key; `{}` says that a server may ask for none."""
+    schema["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key of this server."},
+        "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    schema["security"] = [{}, {"bearer": []}, {"apiKey": []}]

@@ -1,19 +1,20 @@
 """Both networks loaded and warmed up, as the settings say."""
 
 import logging
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from model.contract.crop import Size
 from model.contract.image import ImageLimits
-from model.contract.spec import DetectorSpec, PoseSpec
+from model.contract.spec import BundleError, DetectorSpec, PoseSpec, load_spec
 from service.batching.limit import BatchLimit, choose_limit
 from service.batching.line import LineBounds
-from service.bundles import LoadedModel, load_detector_model, load_pose_model
+from service.bundles import LoadedModel, load_detector_model, load_pose_model, open_bundle
 from service.detector import Detector, letterbox_for
 from service.estimator import Estimator
-from service.pipeline import Pipeline
+from service.pipeline import Part, Pipeline
 from service.settings import ServiceSettings
 
 PHOTOGRAPHS = ((1280, 720), (960, 640), (800, 600))
@@ -41,16 +42,47 @@ def build_pipeline(
     its own threads wait for work by spinning.
     """
     cv2.setNumThreads(1)
-    bounds = LineBounds(settings.max_queue_items, settings.max_queue_bytes)
     limits = ImageLimits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels)
-    detector_limit = _warm_up(detector, settings.detector_batch, _fitted_size(detector, PHOTOGRAPHS[0]))
-    _warm_up_rectangles(detector)
-    return Pipeline(
-        Detector(detector, detector_limit, bounds),
-        Estimator(pose, _warm_up(pose, settings.pose_batch, pose.spec.input_size), bounds),
-        limits,
-        settings.max_queue_ms / 1000,
-    )
+    longest_wait_s = settings.max_queue_ms / 1000
+    return Pipeline(_build_detector(detector, settings), _build_estimator(pose, settings), limits, longest_wait_s)
+
+
+def load_part(folder: Path, settings: ServiceSettings) -> Part:
+    """Load and warm up one network, whichever a bundle holds.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        RuntimeUnavailableError: the machine cannot run it as asked.
+    """
+    spec = load_spec(folder)
+    if isinstance(spec, DetectorSpec):
+        return _build_detector(open_bundle(folder, spec, settings), settings)
+    return _build_estimator(open_bundle(folder, spec, settings), settings)
+
+
+def _build_detector(model: LoadedModel[DetectorSpec], settings: ServiceSettings) -> Detector:
+    limit = _warm_up(model, settings.detector_batch, _fitted_size(model, PHOTOGRAPHS[0]))
+    _warm_up_rectangles(model)
+    return Detector(model, limit, LineBounds(settings.max_queue_items, settings.max_queue_bytes))
+
+
+def _build_estimator(model: LoadedModel[PoseSpec], settings: ServiceSettings) -> Estimator:
+    limit = _warm_up(model, settings.pose_batch, model.spec.input_size)
+    _check_heatmaps(model)
+    return Estimator(model, limit, LineBounds(settings.max_queue_items, settings.max_queue_bytes))
+
+
+def _check_heatmaps(model: LoadedModel[PoseSpec]) -> None:
+    """Refuse a graph whose answers the spec's codec cannot read, before a request meets it."""
+    (input_width, input_height), (width, height) = model.spec.input_size, model.spec.codec.heatmap_size
+    expected = (1, model.spec.skeleton.num_keypoints, height, width)
+    heatmaps = model.runtime.infer(np.zeros((1, input_height, input_width, 3), dtype=np.uint8))
+    if heatmaps.shape != expected or not np.isfinite(heatmaps).all():
+        name = model.spec.provenance.name
+        raise BundleError(
+            f"the graph of bundle {name} answers {heatmaps.shape} for one crop, its spec says finite values of "
+            f"{expected}; export the bundle again"
+        )
 
 
 def _warm_up(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec], setting: int, item_size: Size) -> BatchLimit:

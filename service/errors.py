@@ -3,13 +3,17 @@
 ServiceError
 ├── InvalidImageError      400  the bytes cannot be decoded
 ├── InvalidBodyError       400  the body around the image cannot be read
+├── UnauthenticatedError   401  API keys are configured, and none or a wrong one was given
+├── ForbiddenError         403  the key is not for this
 ├── NotFoundError          404
 ├── MethodNotAllowedError  405
 ├── TooSlowError           408  the request did not come in time
+├── NotLoadedError         409  a bundle could not take a model's place; what served before still does
 ├── TooLargeError          413  more bytes, pixels, images or boxes than configured
 ├── UnsupportedMediaError  415  not an image type, or not a body form, that is served
 ├── InvalidOptionError     422  a wrong option or box, named with its location
 ├── OverloadedError        429  too many requests in flight, or too much waits
+│   └── RateLimitedError   429  the limits of this key
 ├── HeadTooLargeError      431  a request line and headers of too many bytes
 ├── ClientGoneError        499  the client hung up; nobody reads the answer
 ├── InternalError          500  a fault of ours; the log has it under the request id
@@ -72,6 +76,28 @@ class InvalidBodyError(ServiceError):
     status, grpc_code, slug, title = 400, "INVALID_ARGUMENT", "invalid-body", "The body cannot be read"
 
 
+class UnauthenticatedError(ServiceError):
+    """No API key, or a wrong one, where one is asked for."""
+
+    status, grpc_code, slug, title = 401, "UNAUTHENTICATED", "unauthenticated", "An API key is needed"
+
+    def __init__(self, detail: str, *, given: bool = False) -> None:
+        super().__init__(detail)
+        self._given = given
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """How to authenticate, RFC 6750."""
+        error = ', error="invalid_token"' if self._given else ""
+        return {"WWW-Authenticate": f'Bearer realm="fasterpose"{error}'}
+
+
+class ForbiddenError(ServiceError):
+    """The key lets its owner in, but not here."""
+
+    status, grpc_code, slug, title = 403, "PERMISSION_DENIED", "forbidden", "Not allowed"
+
+
 class NotFoundError(ServiceError):
     """No such route or model."""
 
@@ -88,6 +114,12 @@ class TooSlowError(ServiceError):
     """The head of a request, or its body, did not come in time."""
 
     status, grpc_code, slug, title = 408, "DEADLINE_EXCEEDED", "too-slow", "The request came too slowly"
+
+
+class NotLoadedError(ServiceError):
+    """A bundle could not take a model's place; what served before still does."""
+
+    status, grpc_code, slug, title = 409, "FAILED_PRECONDITION", "not-loaded", "The bundle was not loaded"
 
 
 class TooLargeError(ServiceError):
@@ -125,6 +157,12 @@ class OverloadedError(ServiceError):
     def headers(self) -> Mapping[str, str]:
         """When to come again, in whole seconds."""
         return {"Retry-After": str(self.retry_after)}
+
+
+class RateLimitedError(OverloadedError):
+    """The key has used up what it may; others are still answered."""
+
+    slug, title = "rate-limited", "Too many requests of this key"
 
 
 class HeadTooLargeError(ServiceError):

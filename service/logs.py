@@ -27,7 +27,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback of an exception below it."""
-        named = {key: value for key, value in _fields(record).items() if key in {"duration_ms", "request_id"}}
+        named = {key: value for key, value in _fields(record).items() if key in {"duration_ms", "request_id", "key"}}
         return super().format(record) + "".join(f" {key}={value}" for key, value in named.items())
 
 

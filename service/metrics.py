@@ -1,6 +1,6 @@
 """Prometheus metrics, API.md's names, in a registry of their own for each application."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -11,7 +11,8 @@ from service.bundles import LoadedModel
 from service.formats import Outcome
 from service.gpu import gpu_collector
 from service.jobs import STAGES, ImageResult
-from service.pipeline import Pipeline
+from service.pipeline import Part, Pipeline
+from service.settings import ServiceSettings
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -76,12 +77,23 @@ class Metrics:
         self._restarts = Counter(
             "fasterpose_model_restarts", "Model threads that died and compute again.", ["model"], registry=self.registry
         )
+        self._ready = Gauge("fasterpose_ready", "1 while `GET /readyz` says ready, else 0.", registry=self.registry)
+        self._in_flight_limit = Gauge(
+            "fasterpose_in_flight_limit", "Most requests in flight (setting max_in_flight).", registry=self.registry
+        )
+        self._queue_limit = Gauge(
+            "fasterpose_queue_limit",
+            "Most items that wait for a model (setting max_queue_items).",
+            registry=self.registry,
+        )
         self._model_info = Gauge(
             "fasterpose_model_info",
             "A loaded network; the value is 1.",
             ["model", "version", "runtime", "precision", "sha256"],
             registry=self.registry,
         )
+
+        self._key_requests: Counter | None = None
 
     def count_request(self, transport: str, method: str, status: str, seconds: float) -> None:
         """One request was answered."""
@@ -100,24 +112,43 @@ class Metrics:
                     self._stages[stage].observe(seconds)
                 self._people.observe(len(outcome.people))
 
+    def count_key(self, name: str, status: str) -> None:
+        """One request came with a key. The counter is there from the first one on: a server without keys has none."""
+        if self._key_requests is None:
+            self._key_requests = Counter(
+                "fasterpose_key_requests", "Requests of each API key.", ["key", "status"], registry=self.registry
+            )
+        self._key_requests.labels(name, status).inc()
+
     def observe_encoding(self, seconds: float) -> None:
         """One response was written."""
         self._stages[ENCODE].observe(seconds)
 
+    def watch_state(self, settings: ServiceSettings, is_ready: Callable[[], bool]) -> None:
+        """Show whether the service is ready, and the limits that say how full it is."""
+        self._ready.set_function(is_ready)
+        self._in_flight_limit.set(settings.max_in_flight)
+        self._queue_limit.set(settings.max_queue_items)
+
     def watch(self, pipeline: Pipeline) -> None:
         """Show a loaded pipeline: its networks, and what they do from now on."""
-        self._queue_depth.labels("decode").set_function(lambda: pipeline.room.waiting)
+        room = pipeline.room  # which outlives the pipeline when a network is replaced
+        self._queue_depth.labels("decode").set_function(lambda: room.waiting)
         for part in (pipeline.detector, pipeline.estimator):
-            self._show_model(part.model)
-            part.batcher.meter = self._meter(part.batcher)
+            self._show_part(part)
         gpus = gpu_collector([runtime.device for runtime in pipeline.estimator.model.runtimes])
         if gpus is not None:
             self.registry.register(gpus)
 
-    def _show_model(self, model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec]) -> None:
-        provenance, runtime = model.spec.provenance, model.runtime
-        labels = (provenance.name, provenance.version, runtime.name, runtime.precision, model.sha256)
-        self._model_info.labels(*labels).set(1)
+    def replace(self, before: Part, after: Part) -> None:
+        """Show a network in the place of another, whose counters stay and whose gauges go."""
+        self._model_info.remove(*_model_labels(before.model))
+        self._queue_depth.remove(before.batcher.name)
+        self._show_part(after)
+
+    def _show_part(self, part: Part) -> None:
+        self._model_info.labels(*_model_labels(part.model)).set(1)
+        part.batcher.meter = self._meter(part.batcher)
 
     def _meter(self, batcher: Batcher) -> "BatchMetrics":
         name = batcher.name
@@ -156,3 +187,8 @@ class BatchMetrics:
     def restarted(self) -> None:
         """A model thread computes again."""
         self.restarts.inc()
+
+
+def _model_labels(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec]) -> tuple[str, ...]:
+    provenance, runtime = model.spec.provenance, model.runtime
+    return provenance.name, provenance.version, runtime.name, runtime.precision, model.sha256

@@ -8,6 +8,7 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.access.callers import caller_of, key_fields
 from service.errors import InternalError, TooLargeError
 from service.identity import request_id_from, trace_fields
 from service.problems import problem_response
@@ -50,12 +51,15 @@ class RequestMiddleware:
     def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
         route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
         self._service.metrics.count_request("http", route, str(status), seconds)
+        caller = caller_of(scope)
+        self._service.count_caller(caller, str(status))
         fields = {
             "method": scope["method"],
             "path": scope["path"],
             "status": status,
             "duration_ms": round(seconds * 1000, 1),
             "request_id": request_id,
+            **key_fields(caller),
             **trace_fields(Headers(scope=scope).get("traceparent")),
         }
         logger.info("%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})

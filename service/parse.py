@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import TypeVar, cast
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from service.errors import InvalidBodyError, InvalidOptionError, ServiceError
 from service.schemas import ImageIn, JsonBody, Options, describe_location
+
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 Checked = TypeVar("Checked", bound=BaseModel)
 
@@ -84,8 +87,16 @@ def decode_base64(text: str, location: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        hint = "; leave out what stands before the comma of a data URL" if text.startswith("data:") else ""
-        raise InvalidOptionError(f"{location}: not base64{hint}") from error
+        raise InvalidOptionError(f"{location}: not base64{_hint(text)}") from error
+
+
+def _hint(text: str) -> str:
+    """What to do about some texts that are often sent instead."""
+    if text.startswith("data:"):
+        return "; leave out what stands before the comma of a data URL"
+    if URL.match(text):
+        return "; this server fetches no URL, so send the image itself"
+    return ""
 
 
 def _read_value(name: str, text: str) -> object:

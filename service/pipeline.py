@@ -1,5 +1,6 @@
 """The way of an image: decode, find people, crop, estimate, read the poses. Knows no transport."""
 
+import copy
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from service.jobs import ImageJob, ImageResult, PoseOptions
 from service.room import Room
 from service.runtime.devices import available_cores
 from service.threads import StageClock, Threads
+from service.users import Users
 
 LEAST_AHEAD = 8
 """Images that are decoded at one time at least, so that a model always finds the next one ready."""
@@ -31,6 +33,8 @@ DECODED_BYTES = 512 * 2**20
 """Pixels held at one time, over all requests."""
 
 Result = TypeVar("Result")
+Part = Detector | Estimator
+"""A network with its batcher: what can be replaced while the server serves."""
 
 
 class Cut(NamedTuple):
@@ -67,9 +71,20 @@ class Pipeline:
         self.estimator = estimator
         self.limits = limits
         self._pixel_threads = Threads("pixels", available_cores())
-        ahead = 4 * detector.limit.size * len(detector.model.runtimes)
-        self.room = Room(max(LEAST_AHEAD, ahead), DECODED_BYTES)
+        self.room = Room(_images_ahead(detector), DECODED_BYTES)
+        self.users = Users()
         self.backlog = Backlog(longest_wait_s)
+
+    def with_part(self, part: Part) -> "Pipeline":
+        """The same pipeline with another network and users of its own; threads, room and backlog are shared with this one."""
+        other = copy.copy(self)
+        other.users = Users()
+        if isinstance(part, Detector):
+            other.detector = part
+            other.room.images = _images_ahead(part)
+        else:
+            other.estimator = part
+        return other
 
     @property
     def alive(self) -> bool:
@@ -188,6 +203,11 @@ def _known_people(image: ImageArray, job: ImageJob, options: PoseOptions) -> lis
         _check_boxes(job.boxes, job.boxes_location, width, height)
         return [ScoredBox(box, 1.0) for box in job.boxes]
     return None if options.detect else [ScoredBox((0.0, 0.0, float(width), float(height)), 1.0)]
+
+
+def _images_ahead(detector: Detector) -> int:
+    """Images that are decoded at one time: so many that the detector always finds its next batches ready."""
+    return max(LEAST_AHEAD, 4 * detector.limit.size * len(detector.model.runtimes))
 
 
 def _check_boxes(boxes: tuple[Box, ...], location: str, width: int, height: int) -> None:

@@ -10,8 +10,8 @@ from service.errors import ClientGoneError, InternalError, InvalidOptionError, S
 from service.schemas import describe_location
 from service.state import Service
 
-REJECTIONS = {413, 429, 499, 503, 504}
-"""Statuses that say: not now, or not so much; and the client's own no."""
+REJECTIONS = {401, 403, 413, 429, 499, 503, 504}
+"""Statuses that say: not you, not now, or not so much; and the client's own no."""
 
 
 def add_problem_handlers(app: FastAPI) -> None:

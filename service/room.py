@@ -10,11 +10,14 @@ class Room:
     """Lets images in while they fit; a large one waits its turn and is not overtaken by small ones.
 
     An image that is larger than the whole room gets in when the room is empty.
+
+    Attributes:
+        images: most images at one time.
     """
 
     def __init__(self, images: int, num_bytes: int) -> None:
         """Room for so many images and bytes at one time."""
-        self._images, self._bytes = images, num_bytes
+        self.images, self._bytes = images, num_bytes
         self._held_images, self._held_bytes = 0, 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
@@ -62,4 +65,4 @@ class Room:
     def _fits(self, num_bytes: int) -> bool:
         if self._held_images == 0:
             return True
-        return self._held_images < self._images and self._held_bytes + num_bytes <= self._bytes
+        return self._held_images < self.images and self._held_bytes + num_bytes <= self._bytes

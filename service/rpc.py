@@ -12,7 +12,7 @@ from grpc import aio
 
 from service.calls import answer_call
 from service.deadline import Deadline, least_timeout_ms
-from service.errors import UnavailableError
+from service.errors import UnauthenticatedError, UnavailableError
 from service.formats import native
 from service.operations import describe_detector, describe_pose
 from service.pb.pose_pb2 import EstimateResponse, ListModelsRequest, ListModelsResponse
@@ -93,7 +93,8 @@ class PoseServicer:
     async def _answer(self, data: bytes, arrival: float, call: RpcCall, context: Context) -> EstimateResponse:
         remaining = time_remaining(context)
         service, settings = self._service, self._service.settings
-        with service.metrics.in_flight.track_inprogress(), service.admitted() as pipeline, self._held(len(data)):
+        counted = service.metrics.in_flight.track_inprogress()
+        with counted, call.caller.use(), service.admitted() as pipeline, self._held(len(data)):
             pose_call = read_request(data, settings)
             allowed_ms = least_timeout_ms(pose_call.options.timeout_ms, settings.timeout_ms, remaining)
             async with Deadline(arrival, allowed_ms):
@@ -120,6 +121,8 @@ class PoseServicer:
         try:
             return await self._answer(data, arrival, call, context)
         except Exception as error:
+            if isinstance(error, UnauthenticatedError):  # the key was revoked: no further frame will do better
+                raise
             if isinstance(error, UnavailableError) and self._service.status in {"loading", "draining", "failed"}:
                 raise
             reason = self._calls.explain(error, call.request_id)

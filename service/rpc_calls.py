@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from grpc import StatusCode, aio
 
+from service.access.callers import ANYBODY, Caller, key_fields
+from service.access.rpc_access import rpc_caller
 from service.errors import ClientGoneError, DeadlineExceededError, InternalError, ServiceError
 from service.identity import request_id_from, trace_fields
 from service.problems import REJECTIONS
@@ -32,14 +34,18 @@ class RpcCall:
         request_id: the client's, or a new one.
         trace: fields of the client's `traceparent` for the log, if it sent one.
         arrival: by the event loop's clock, seconds.
+        metadata: what the client sent beside the message; its key may be there.
         status: name of the gRPC status that it ends with.
+        caller: who calls, once it is known.
     """
 
     method: str
     request_id: str
     trace: dict[str, str]
     arrival: float
+    metadata: Mapping[str, Any] = field(repr=False)
     status: str = "OK"
+    caller: Caller = ANYBODY
 
 
 class RpcCalls:
@@ -51,7 +57,7 @@ class RpcCalls:
 
     @asynccontextmanager
     async def around(self, method: str, context: Context) -> AsyncGenerator[RpcCall]:
-        """Surround one call; a `ServiceError` inside becomes the call's status, any other error INTERNAL."""
+        """Surround one call, if its key lets it in; a `ServiceError` becomes its status, any other error INTERNAL."""
         call = _begin(method, context)
         task = asyncio.current_task()
         if task is not None:
@@ -59,6 +65,7 @@ class RpcCalls:
             task.add_done_callback(self._tasks.discard)
         context.set_trailing_metadata((("x-request-id", call.request_id),))
         try:
+            call.caller = rpc_caller(self._service.keyring, call.metadata)
             yield call
         except asyncio.CancelledError:
             self._note_cancellation(call, context)
@@ -99,12 +106,14 @@ class RpcCalls:
 
     def _record(self, call: RpcCall, seconds: float) -> None:
         self._service.metrics.count_request("grpc", call.method, call.status, seconds)
+        self._service.count_caller(call.caller, call.status)
         fields: dict[str, object] = {
             "method": "gRPC",
             "path": call.method,
             "status": call.status,
             "duration_ms": round(seconds * 1000, 1),
             "request_id": call.request_id,
+            **key_fields(call.caller),
             **call.trace,
         }
         logger.info("gRPC %s %s", call.method, call.status, extra={"fields": fields})
@@ -122,4 +131,5 @@ def _begin(method: str, context: Context) -> RpcCall:
         request_id_from(given.get("x-request-id")),
         trace_fields(given.get("traceparent")),
         asyncio.get_running_loop().time(),
+        given,
     )

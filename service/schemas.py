@@ -230,6 +230,13 @@ class ModelOut(BaseModel):
     accuracy: dict[str, dict[str, float]] = Field(description="Precision -> measured figures.")
 
 
+class ModelLoaded(BaseModel):
+    """A network that serves now, and the one whose place it took."""
+
+    loaded: ModelOut
+    replaced: ModelOut
+
+
 class ModelList(BaseModel):
     """The loaded networks."""
 

@@ -6,8 +6,12 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NamedTuple
 
 import uvicorn
 from fastapi import FastAPI
@@ -44,7 +48,8 @@ def serve(settings: ServiceSettings) -> int:
             open_port(settings.host, settings.grpc_port, "--grpc-port").close()
         set_up_logs(settings.log_format)
         server = PoseServer(create_app(settings), settings, start, tls)
-        server.run(sockets=[listener])
+        with open_admin_port(settings, server.service) as for_admins:
+            server.run(sockets=[listener, *for_admins])
     return server.exit_code
 
 
@@ -72,6 +77,23 @@ def open_port(host: str, port: int, flag: str) -> socket.socket:
     return listener
 
 
+@contextmanager
+def open_admin_port(settings: ServiceSettings, service: Service) -> Generator[list[socket.socket]]:
+    """The listening socket for operators, if the settings ask for one.
+
+    Raises:
+        SettingsError: the port is taken, is the public one, or the address is not this machine's.
+    """
+    if settings.admin_port is None:
+        yield []
+        return
+    if settings.admin_port and settings.admin_port == settings.http_port:
+        raise SettingsError(f"--admin-port and --http-port are both {settings.admin_port}; choose another --admin-port")
+    with open_port(settings.admin_host, settings.admin_port, "--admin-port") as listener:
+        service.admin_port = listener.getsockname()[1]
+        yield [listener]
+
+
 class PoseServer(uvicorn.Server):
     """Uvicorn that says when the models are loaded, and turns readiness off before it finishes what is in flight.
 
@@ -90,6 +112,7 @@ class PoseServer(uvicorn.Server):
         self._drain_s = settings.drain_s
         self._when_lost = settings.when_lost
         self.lost = False
+        self._drain_delay_s = settings.drain_delay_s
         self.rpc: RpcServer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hurry = asyncio.Event()
@@ -105,6 +128,7 @@ class PoseServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open for requests, and speak up once the models are loaded."""
         self._loop = asyncio.get_running_loop()
+        self._listen_for_reload()
         self.rpc = await start_rpc(self.service, self._tls)
         await super().startup(sockets)
         if sockets:
@@ -120,13 +144,35 @@ class PoseServer(uvicorn.Server):
             return True
         return await super().on_tick(counter)
 
+    def _listen_for_reload(self) -> None:
+        """On SIGHUP: read the API keys and the configured bundles again.
+
+        Only a main thread gets signals. In a terminal the signal says that it was closed, and ends the server.
+        """
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and hasattr(signal, "SIGHUP") and not sys.stderr.isatty():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+
+    def reload(self) -> None:
+        """Read again what was configured, and go on serving meanwhile."""
+        if self.service.keyring is not None:
+            self.service.keyring.reload()
+        self._reloading = asyncio.create_task(self._app.state.swap.reload_configured())
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is in flight, then close; what comes meanwhile is refused with 503."""
+        """Answer what is in flight, then close; what comes meanwhile is refused with 503, once the delay is over."""
+        await self._let_balancers_notice()
         end = time.monotonic() + self._drain_s
         if self.rpc is not None:
             await self._finish(self.rpc)
         self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
         await super().shutdown(sockets)
+
+    async def _let_balancers_notice(self) -> None:
+        """Let requests in for the time of the delay, or until a second interrupt, and then no more."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), self._drain_delay_s)
+        self.service.drain()
 
     async def _finish(self, rpc: RpcServer) -> None:
         """Wait for both transports, at most the time to drain, or until a second interrupt."""
@@ -146,7 +192,9 @@ class PoseServer(uvicorn.Server):
 
         Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
         """
-        self.service.drain()
+        self.service.retire()
+        if not self._drain_delay_s:
+            self.service.drain()
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
         if self.force_exit and self._loop is not None:
@@ -159,9 +207,8 @@ class PoseServer(uvicorn.Server):
             self.should_exit = True
             return
         seconds = time.perf_counter() - self._start
-        sys.stdout.write(
-            welcome(self.service.pipeline, host, http_port, grpc_port, seconds, with_tls=self._tls is not None)
-        )
+        ports = Ports(http_port, grpc_port, self.service.admin_port)
+        sys.stdout.write(welcome(self.service.pipeline, host, ports, seconds, with_tls=self._tls is not None))
         sys.stdout.flush()
 
 
@@ -173,6 +220,9 @@ def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,  # photographs are compressed already
         timeout_graceful_shutdown=settings.drain_s,
         ssl_certfile=tls.cert if tls else None,
         ssl_keyfile=tls.key if tls else None,
@@ -181,13 +231,21 @@ def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn
     )
 
 
-def welcome(
-    pipeline: Pipeline, host: str, http_port: int, grpc_port: int, seconds: float, *, with_tls: bool = False
-) -> str:
+class Ports(NamedTuple):
+    """Where a server listens; `admin` is None where operators have no port of their own."""
+
+    http: int
+    grpc: int
+    admin: int | None = None
+
+
+def welcome(pipeline: Pipeline, host: str, ports: Ports, seconds: float, *, with_tls: bool = False) -> str:
     """The lines that `serve` prints when it is ready."""
-    shown = {"0.0.0.0": "localhost", "::": "localhost", "127.0.0.1": "localhost"}.get(host, host)
+    shown = "localhost" if host in {"0.0.0.0", "::", "127.0.0.1"} else host  # noqa: S104 - nothing is bound here
     shown = f"[{shown}]" if ":" in shown else shown
-    base = f"{'https' if with_tls else 'http'}://{shown}:{http_port}"
+    scheme = "https" if with_tls else "http"
+    base = f"{scheme}://{shown}:{ports.http}"
+    metrics = base if ports.admin is None else f"{scheme}://localhost:{ports.admin}"
     networks = " and ".join(
         f"{model.spec.provenance.name} ({model.runtime.name} {model.runtime.precision} on {model.runtime.device})"
         for model in (pipeline.detector.model, pipeline.estimator.model)
@@ -196,7 +254,7 @@ def welcome(
         f"FasterPose is ready after {seconds:.1f} s: {networks}\n"
         f"  page     {base}/\n"
         f"  docs     {base}/docs\n"
-        f"  metrics  {base}/metrics\n"
+        f"  metrics  {metrics}/metrics\n"
         f"  try it   curl -F image=@photo.jpg {base}/v1/pose\n"
-        f"  gRPC     grpcurl {'' if with_tls else '-plaintext '}{shown}:{grpc_port} {POSE_SERVICE}/ListModels\n"
+        f"  gRPC     grpcurl {'' if with_tls else '-plaintext '}{shown}:{ports.grpc} {POSE_SERVICE}/ListModels\n"
     )

@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 ENV_PREFIX = "FASTERPOSE_"
-NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_SHARED"}
-"""The name of the TOML file itself, and a switch of the tests."""
+NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_BROWSER", "FASTERPOSE_REQUIRE_SHARED"}
+"""The name of the TOML file itself, and switches of the tests."""
 
 LONGEST_TIMEOUT_MS = 3_600_000
 
@@ -73,6 +73,12 @@ class ServiceSettings(BaseSettings):
     grpc_stream_window: int = Field(
         default=4, gt=0, description="Frames of one gRPC stream in work at once; the next is read when one is answered."
     )
+    stream_window: int = Field(
+        default=4,
+        gt=0,
+        description="Frames of one WebSocket in work at once; the next waits for an answer.",
+    )
+    max_streams: int = Field(default=64, gt=0, description="Most WebSockets open at a time; more are turned away.")
     max_pixels: int = Field(default=64_000_000, gt=0, description="Largest image, pixels.")
     max_images: int = Field(default=32, gt=0, description="Most images in one request.")
     max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")
@@ -103,12 +109,35 @@ class ServiceSettings(BaseSettings):
         description="When a device is lost to this process, as after an error of CUDA: exit with code 75, so that what "
         "runs the server starts it anew, or retry: stay, not ready, and try to open it again.",
     )
+    drain_delay_s: int = Field(
+        default=0,
+        ge=0,
+        description="Time after SIGTERM in which new requests are still let in while readiness is off, "
+        "so that balancers learn of it first, s.",
+    )
     tls_cert: Path | None = Field(
         default=None, description="Certificate chain, a PEM file; with it HTTP and gRPC speak TLS only."
     )
     tls_key: Path | None = Field(default=None, description="Private key of --tls-cert, a PEM file without password.")
     tls_client_ca: Path | None = Field(
         default=None, description="PEM file of the authorities whose client certificates are let in, and no one else."
+    )
+    keys_file: Path | None = Field(
+        default=None, description="File of API keys, made by `fasterpose keys new`; with it every caller needs one."
+    )
+    metrics_key: bool = Field(default=False, description="Whether GET /metrics needs a key with the scope metrics.")
+    admin_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of /metrics and the admin routes, which the HTTP port then has no more; 0 takes a free one.",
+    )
+    admin_host: str = Field(default="127.0.0.1", description="Address that --admin-port listens on.")
+    bundles_dir: Path | None = Field(
+        default=None, description="Folder of bundles that an admin key may load beside the embedded ones."
+    )
+    cors_origins: str = Field(
+        default="", description="Origins whose pages may call, for example https://a.example,https://b.example."
     )
 
     @classmethod
@@ -146,6 +175,11 @@ def load_settings(flags: Mapping[str, object], config: Path | None, environment:
         return FileSettings(**given)
     except ValidationError as error:
         raise SettingsError(_describe(error)) from error
+
+
+def picklable(settings: ServiceSettings) -> ServiceSettings:
+    """The same settings for another process: those that were read from sources are of a class without a name there."""
+    return ServiceSettings.model_construct(**settings.model_dump())
 
 
 def _check_environment(environment: Mapping[str, str]) -> None:

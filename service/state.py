@@ -5,9 +5,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Literal
 
+from service.access.callers import Caller
+from service.access.keyring import Keyring
 from service.errors import OverloadedError, UnavailableError
 from service.metrics import Metrics
-from service.pipeline import Pipeline
+from service.pipeline import Part, Pipeline
 from service.settings import ServiceSettings
 
 Status = Literal["loading", "ready", "restarting", "draining", "failed"]
@@ -20,20 +22,30 @@ class Service:
         settings: as given.
         metrics: of this application alone.
         failure: why loading failed.
+        keyring: the API keys; None: everybody is let in.
+        admin_port: the port of metrics and admin routes, once it is open; None: they are where all is.
     """
 
     def __init__(self, settings: ServiceSettings, load: Callable[[], Pipeline]) -> None:
-        """A service that gets its pipeline by calling `load` in a thread."""
+        """A service that gets its pipeline by calling `load` in a thread.
+
+        Raises:
+            SettingsError: the file of API keys cannot be used.
+        """
         self.settings = settings
         self.metrics = Metrics()
         self.failure: Exception | None = None
+        self.keyring = Keyring(settings.keys_file) if settings.keys_file else None
+        self.admin_port = settings.admin_port
         self._load = load
         self._pipeline: Pipeline | None = None
+        self._retiring = False
         self._draining = False
         self._in_flight = 0
         self._bytes_in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self.metrics.watch_state(settings, lambda: self.status == "ready")
 
     async def load(self) -> None:
         """Load the pipeline; a failure is kept in `failure`."""
@@ -47,7 +59,7 @@ class Service:
     @property
     def status(self) -> Status:
         """`ready` if requests are let in and can be computed; `restarting` while a model's threads are all dead."""
-        if self._draining:
+        if self._retiring or self._draining:
             return "draining"
         if self.failure:
             return "failed"
@@ -73,6 +85,10 @@ class Service:
         """Whether only a new process helps: a device computes nothing any more."""
         return self._pipeline is not None and self._pipeline.lost
 
+    def retire(self) -> None:
+        """Turn readiness off; requests are still let in, for those who have not noticed yet."""
+        self._retiring = True
+
     def drain(self) -> None:
         """Let no more requests in; those in flight go on."""
         self._draining = True
@@ -80,6 +96,33 @@ class Service:
     async def drained(self) -> None:
         """Wait until no request is in flight."""
         await self._idle.wait()
+
+    def open_pipeline(self) -> Pipeline:
+        """The loaded pipeline of a server that goes on.
+
+        Raises:
+            UnavailableError: loading or draining.
+        """
+        if self._draining:
+            raise UnavailableError("The server is shutting down. Ask another one, or this one once it is back.")
+        return self.pipeline
+
+    def replace(self, part: Part) -> Part:
+        """Let requests in to another network from now on; returns the one that had its place.
+
+        Raises:
+            UnavailableError: loading or draining.
+        """
+        before = self.open_pipeline()
+        self._pipeline = before.with_part(part)
+        replaced = before.detector if self._pipeline.estimator is before.estimator else before.estimator
+        self.metrics.replace(replaced, part)
+        return replaced
+
+    def count_caller(self, caller: Caller, status: str) -> None:
+        """Count a request for the key that it came with, if it did."""
+        if caller.name:
+            self.metrics.count_key(caller.name, status)
 
     @contextmanager
     def admitted(self) -> Generator[Pipeline]:
@@ -89,20 +132,20 @@ class Service:
             UnavailableError: loading, draining, or a model is being restarted.
             OverloadedError: too many are in flight, or those ahead take too long.
         """
-        if self._draining:
-            raise UnavailableError("The server is shutting down. Ask another one, or this one once it is back.")
-        pipeline = self.pipeline
+        pipeline = self.open_pipeline()
         if not pipeline.alive:
             raise UnavailableError("A model stopped and is being restarted. GET /readyz says when it is back.")
         if self._in_flight >= self.settings.max_in_flight:
             raise self._overloaded(f"{self._in_flight} requests are in flight, the most this server takes. Try again.")
         pipeline.backlog.check()  # once more when the body is there; who is refused here need not have sent it
         self._in_flight += 1
+        pipeline.users.enter()
         self._idle.clear()
         try:
             yield pipeline
         finally:
             self._in_flight -= 1
+            pipeline.users.leave()
             if not self._in_flight:
                 self._idle.set()
 

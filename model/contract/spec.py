@@ -117,6 +117,21 @@ def write_spec(folder: Path, spec: PoseSpec | DetectorSpec) -> None:
     (folder / SPEC_FILE).write_text(text + "\n")
 
 
+def load_spec(folder: Path) -> PoseSpec | DetectorSpec:
+    """Read and check the spec of a bundle of either kind.
+
+    Raises:
+        BundleError: no bundle, an unknown version or key, a file whose hash does not fit.
+    """
+    try:
+        kind = json.loads((folder / SPEC_FILE).read_text())["kind"]
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder.name} is not a model bundle: it holds no {SPEC_FILE}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _malformed(folder, error) from error
+    return load_detector_spec(folder) if kind == "detector" else load_pose_spec(folder)
+
+
 def load_pose_spec(folder: Path) -> PoseSpec:
     """Read and check the spec of a pose bundle.
 

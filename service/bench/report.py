@@ -16,7 +16,7 @@ from rich.table import Table
 from model.contract.machine import processor_name
 from service.runtime.devices import available_cores
 
-TABLE_WIDTH = 200
+TABLE_WIDTH = 250
 """Characters: a table in a pipe is not cut."""
 
 

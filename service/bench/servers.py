@@ -7,21 +7,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from service.bench.job import LoadJob, LoadResult
+from service.bench.processes import cpu_seconds, family
 from service.errors import UnavailableError
 from service.settings import ENV_PREFIX, ServiceSettings
 
 LOOPBACK = "127.0.0.1"
 START_S = 180.0
 STOP_S = 30.0
-NOT_PASSED_ON = {"host", "http_port", "grpc_port", "tls_cert", "tls_key", "tls_client_ca"}
-"""Settings that the benchmark decides: plain text on free ports of loopback."""
+NOT_PASSED_ON = {"host", "http_port", "grpc_port", "admin_port", "keys_file", "tls_cert", "tls_key", "tls_client_ca"}
+"""Settings that the benchmark decides: plain text on free ports of loopback, without keys."""
 WAIT_ANY_TIME = {f"{ENV_PREFIX}MAX_QUEUE_MS": "0"}
 """More requests are sent at once than are worth waiting for; the peers let them wait, and so does ours."""
 CODE = Path(__file__).resolve().parents[2]
@@ -75,7 +76,7 @@ class ServerProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=child_environment(environment),
-                start_new_session=True,  # its workers are stopped and ended with it
+                start_new_session=True,  # a group of its own, so that what is left of it can be ended
             )
 
     def wait_until_ready(self, port: int, path: str) -> None:
@@ -99,23 +100,33 @@ class ServerProcess:
         finally:
             self._signal(signal.SIGSTOP)
 
+    def cpu_seconds(self) -> float | None:
+        """CPU time that the server and its workers have taken so far; None where it is not known."""
+        return cpu_seconds(family(self._process.pid))
+
     def stop(self) -> None:
         """End the server and all its workers."""
         self._signal(signal.SIGCONT)
+        members = family(self._process.pid)
         self._signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            self._signal(signal.SIGKILL)  # whatever is left of the group
+            _send(signal.SIGKILL, members)  # whatever is left of it
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # and where families are not known, of its group
             self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        try:
-            os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            return  # all of it has ended
+        _send(number, family(self._process.pid))
+
+
+def _send(number: signal.Signals, pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(pid, number)
 
 
 @contextmanager

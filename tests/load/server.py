@@ -67,6 +67,10 @@ class Server:
         """Send SIGTERM."""
         self._process.send_signal(signal.SIGTERM)
 
+    def reload(self) -> None:
+        """Send SIGHUP."""
+        self._process.send_signal(signal.SIGHUP)
+
     async def exit_code(self) -> int:
         """Wait for the end."""
         return await asyncio.to_thread(self._process.wait, 60)

@@ -32,7 +32,9 @@ async def test_ten_times_the_capacity(server: Server, photo_of_one: bytes, say: 
         f"after {1000 * after.seconds:.0f} ms"
     )
     answered = [answer for answer in usual if answer.status == 200]
-    assert len(answered) >= 0.95 * len(usual)  # the rate is measured, and other processes may slow the server after that
+    assert len(answered) >= 0.95 * len(
+        usual
+    )  # the rate is measured, and other processes may slow the server after that
     assert set(statuses) == {200, 429}
     assert all(wait.isdigit() and 1 <= int(wait) <= 60 for wait in waits)
     assert at_1000 < 3 * at_80

@@ -54,10 +54,33 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, kept: int) -> None:
         load_checkpoint(path)
 
 
-def test_another_version_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "version"), [({"version": 99}, "99"), ({"version": 0}, "0"), ({}, "none")])
+def test_another_version_is_named(tmp_path: Path, content: dict[str, int], version: str) -> None:
     path = tmp_path / "last.pt"
-    torch.save({"version": 99}, path)
-    with pytest.raises(CheckpointError, match=r"last\.pt has version 99; this release reads 1"):
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=rf"last\.pt has version {version}; this release reads 1\. Go on with"):
+        load_checkpoint(path)
+
+
+def test_a_checkpoint_from_before_a_recipe_got_more_keys_takes_their_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    recipe = RECIPE.model_copy(update={"seed": 0, "distillation": None})
+    save_checkpoint(path, recipe, PROGRESS, {})
+    content = torch.load(path, weights_only=True)
+    for added_later in ("seed", "distillation"):
+        del content["recipe"][added_later]
+    del content["progress"]["best"]
+    torch.save(content, path)
+    assert load_checkpoint(path)[:2] == (recipe, PROGRESS)
+
+
+def test_a_recipe_key_that_is_gone_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    save_checkpoint(path, RECIPE, PROGRESS, {})
+    content = torch.load(path, weights_only=True)
+    content["recipe"]["warm_restarts"] = 3
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=r"last\.pt is not one of this release: .*\n*.*warm_restarts"):
         load_checkpoint(path)
 
 

@@ -26,7 +26,7 @@ def test_all_body_forms_and_errors_are_described() -> None:
         "multipart/form-data",
         "application/json",
     }
-    assert set(operation["responses"]) == {"200", "400", "413", "415", "422", "429", "503", "504"}
+    assert set(operation["responses"]) == {"200", "400", "401", "403", "413", "415", "422", "429", "503", "504"}
     assert len(operation["parameters"]) == 9
 
 

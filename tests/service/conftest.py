@@ -22,6 +22,7 @@ from service.pb.pose_pb2_grpc import PoseServiceStub
 from service.pipeline import Pipeline
 from service.settings import ENV_PREFIX, ServiceSettings
 from tests.service.fakes import FIGURE, SPOT, detector_spec, make_pipeline, pose_spec
+from tests.service.key_files import Keys
 from tests.service.onnx_files import detector_graph, pose_graph
 from tests.service.rpc_client import Blocked, rpc_channel
 
@@ -80,6 +81,12 @@ async def blocked(app: FastAPI) -> AsyncIterator[Blocked]:
     blocked = Blocked(app)
     yield blocked
     blocked.release()
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    """A file of API keys, with none in it yet."""
+    return Keys(tmp_path / "keys.json")
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@ import io
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 

@@ -14,12 +14,13 @@ from model.contract.arrays import FloatArray, ImageArray
 from service.app import create_app
 from service.batching.limit import BatchLimit
 from service.bundles import LoadedModel
+from service.errors import UnavailableError
 from service.estimator import Estimator
 from service.pb import pose_pb2
 from service.pb.pose_pb2_grpc import PoseServiceStub
 from service.pipeline import Pipeline
 from service.runtime.base import Runtime, RuntimeLostError
-from service.serve import PoseServer, open_port, welcome
+from service.serve import Ports, PoseServer, open_port, welcome
 from service.settings import ServiceSettings, SettingsError
 from tests.service.fakes import FakePoseRuntime, make_pipeline, pose_spec
 from tests.service.rpc_client import Blocked, failure, problem_of, request_of
@@ -30,10 +31,10 @@ GRACE_S = 20
 
 @asynccontextmanager
 async def running(
-    drain_s: int, load: Callable[[], Pipeline] = make_pipeline
+    drain_s: int, load: Callable[[], Pipeline] = make_pipeline, drain_delay_s: int = 0
 ) -> AsyncGenerator[tuple[PoseServer, FastAPI, str, aio.Channel]]:
     """A server on loopback ports, its application, its HTTP address and a channel to it; it must end by itself."""
-    settings = ServiceSettings(http_port=0, grpc_port=0, drain_s=drain_s)
+    settings = ServiceSettings(http_port=0, grpc_port=0, drain_s=drain_s, drain_delay_s=drain_delay_s)
     app = create_app(settings, load)
     server = PoseServer(app, settings, 0.0)
     with open_port("127.0.0.1", 0, "--http-port") as listener:
@@ -131,6 +132,26 @@ async def test_a_lost_device_ends_the_server_with_a_code_of_its_own(photo: bytes
     assert server.exit_code == 75
 
 
+async def test_requests_are_let_in_until_balancers_know(photo: bytes) -> None:
+    async with (
+        running(GRACE_S, drain_delay_s=1) as (server, _, address, channel),
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        server.handle_exit(signal.SIGTERM, None)
+        assert (await client.get(f"{address}/readyz")).status_code == 503
+        late = await client.post(f"{address}/v1/pose", content=photo, headers=PNG)
+        call = await PoseServiceStub(channel).Estimate(request_of(photo))
+        assert len(late.json()["results"]) == len(call.results) == 2
+    with pytest.raises(UnavailableError), server.service.admitted():
+        pass
+
+
+async def test_an_interrupt_ends_the_delay() -> None:
+    async with running(GRACE_S, drain_delay_s=100 * GRACE_S) as (server, *_):
+        server.handle_exit(signal.SIGTERM, None)
+        server.handle_exit(signal.SIGINT, None)
+
+
 def test_a_taken_port_names_its_flag() -> None:
     with open_port("127.0.0.1", 0, "--http-port") as taken:
         port = taken.getsockname()[1]
@@ -140,10 +161,11 @@ def test_a_taken_port_names_its_flag() -> None:
 
 def test_the_welcome_names_both_addresses() -> None:
     pipeline = make_pipeline()
-    plain = welcome(pipeline, "0.0.0.0", 8000, 8001, 1.0)
+    plain = welcome(pipeline, "0.0.0.0", Ports(8000, 8001), 1.0)
     assert "http://localhost:8000/docs" in plain
     assert "grpcurl -plaintext localhost:8001 fasterpose.v1.PoseService/ListModels" in plain
-    safe = welcome(pipeline, "::1", 8000, 8001, 1.0, with_tls=True)
+    safe = welcome(pipeline, "::1", Ports(8000, 8001, 8002), 1.0, with_tls=True)
     assert "https://[::1]:8000/docs" in safe
+    assert "https://localhost:8002/metrics" in safe
     assert "grpcurl [::1]:8001 fasterpose.v1.PoseService/ListModels" in safe
     pipeline.close()
