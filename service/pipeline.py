@@ -76,7 +76,7 @@ class Pipeline:
         self.backlog = Backlog(longest_wait_s)
 
     def with_part(self, part: Part) -> "Pipeline":
-        """The same pipeline with another network and users of its own; threads, room and backlog are shared with this one."""
+        """The same pipeline with another network and users of its own; threads, room and backlog are shared."""
         other = copy.copy(self)
         other.users = Users()
         if isinstance(part, Detector):
