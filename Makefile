@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-containers soak audit test-browser test-adapters \
+.PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser test-adapters \
 	test-kill test-batch-kill test-ray release train-env lint format types benchmark benchmark-runtime benchmark-serve \
 	benchmark-peers size protos zoo-page lock lock-images clean
 
@@ -51,6 +51,9 @@ test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it
 
 test-load: $(SERVER)/.dev  ## Probe a running server under load: bursts, hang-ups, a crowd, SIGTERM; about a minute
 	@$(SERVER)/bin/python -m pytest -q $(LOAD_TESTS)
+
+test-fuzz: $(SERVER)/.dev  ## Fuzz routes, images, bodies and gRPC messages for long; `make test` does it in short
+	@$(SERVER)/bin/python -m pytest -q --hypothesis-profile deep tests/fuzz
 
 test-containers: $(SERVER)/.dev  ## Build the CPU image and try it and the stack of docker-compose.yml, with docker or podman
 	@$(SERVER)/bin/python -m pytest -q $(CONTAINER_TESTS)

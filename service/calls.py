@@ -106,8 +106,9 @@ async def answer_call(pipeline: Pipeline, call: PoseCall, keep_pixels: bool = Fa
         keep_pixels: hand the only image's pixels back, to draw on.
 
     Raises:
-        ServiceError: the only image cannot be answered.
+        ServiceError: the only image cannot be answered, or the wait would be too long.
     """
+    pipeline.backlog.check()
     options = call.options.for_pipeline()
     if len(call.images) == 1:
         return [await pipeline.run(call.images[0], options, keep_pixels)]

@@ -43,7 +43,8 @@ def build_pipeline(
     """
     cv2.setNumThreads(1)
     limits = ImageLimits(max_bytes=settings.max_body_bytes, max_pixels=settings.max_pixels)
-    return Pipeline(_build_detector(detector, settings), _build_estimator(pose, settings), limits)
+    longest_wait_s = settings.max_queue_ms / 1000
+    return Pipeline(_build_detector(detector, settings), _build_estimator(pose, settings), limits, longest_wait_s)
 
 
 def load_part(folder: Path, settings: ServiceSettings) -> Part:

@@ -7,12 +7,14 @@ ServiceError
 ├── ForbiddenError         403  the key is not for this
 ├── NotFoundError          404
 ├── MethodNotAllowedError  405
+├── TooSlowError           408  the request did not come in time
 ├── NotLoadedError         409  a bundle could not take a model's place; what served before still does
 ├── TooLargeError          413  more bytes, pixels, images or boxes than configured
 ├── UnsupportedMediaError  415  not an image type, or not a body form, that is served
 ├── InvalidOptionError     422  a wrong option or box, named with its location
 ├── OverloadedError        429  too many requests in flight, or too much waits
 │   └── RateLimitedError   429  the limits of this key
+├── HeadTooLargeError      431  a request line and headers of too many bytes
 ├── ClientGoneError        499  the client hung up; nobody reads the answer
 ├── InternalError          500  a fault of ours; the log has it under the request id
 ├── UnavailableError       503  loading or draining
@@ -108,6 +110,12 @@ class MethodNotAllowedError(ServiceError):
     status, grpc_code, slug, title = 405, "UNIMPLEMENTED", "method-not-allowed", "Method not allowed"
 
 
+class TooSlowError(ServiceError):
+    """The head of a request, or its body, did not come in time."""
+
+    status, grpc_code, slug, title = 408, "DEADLINE_EXCEEDED", "too-slow", "The request came too slowly"
+
+
 class NotLoadedError(ServiceError):
     """A bundle could not take a model's place; what served before still does."""
 
@@ -155,6 +163,12 @@ class RateLimitedError(OverloadedError):
     """The key has used up what it may; others are still answered."""
 
     slug, title = "rate-limited", "Too many requests of this key"
+
+
+class HeadTooLargeError(ServiceError):
+    """The request line and the headers have more bytes than configured."""
+
+    status, grpc_code, slug, title = 431, "RESOURCE_EXHAUSTED", "head-too-large", "Request head too large"
 
 
 class ClientGoneError(ServiceError):

@@ -93,7 +93,7 @@ def _describe(part: Detector | Estimator) -> ModelOut:
         runtime=runtime.name,
         device=", ".join(dict.fromkeys(runtime.device for runtime in part.model.runtimes)),
         precision=runtime.precision,
-        max_batch=part.limit.size,
+        max_batch=part.batcher.limit,
         batch_ms={size: round(1000 * seconds, 2) for size, seconds in part.limit.seconds.items()},
         keypoint_names=[],
         skeleton=[],

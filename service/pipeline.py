@@ -13,6 +13,7 @@ from model.contract.detections import ScoredBox
 from model.contract.image import ImageError, ImageLimits, decode_image, read_header
 from model.contract.letterbox import Letterbox
 from model.contract.poses import without_repeats
+from service.backlog import Backlog
 from service.detector import Detector
 from service.errors import InvalidOptionError, from_image_error
 from service.estimator import Estimator
@@ -55,16 +56,27 @@ class Opened(NamedTuple):
 class Pipeline:
     """Both networks, each batching over all requests, and threads for the work on pixels."""
 
-    def __init__(self, detector: Detector, estimator: Estimator, limits: ImageLimits) -> None:
+    def __init__(
+        self, detector: Detector, estimator: Estimator, limits: ImageLimits, longest_wait_s: float = 0.0
+    ) -> None:
+        """Put two networks together.
+
+        Args:
+            detector: finds people.
+            estimator: estimates their poses.
+            limits: what images are refused.
+            longest_wait_s: what an image that is let in may have to wait, seconds; 0: any time.
+        """
         self.detector = detector
         self.estimator = estimator
         self.limits = limits
         self._pixel_threads = Threads("pixels", available_cores())
         self.room = Room(_images_ahead(detector), DECODED_BYTES)
         self.users = Users()
+        self.backlog = Backlog(longest_wait_s)
 
     def with_part(self, part: Part) -> "Pipeline":
-        """The same pipeline with another network and users of its own; threads and room are shared with this one."""
+        """The same pipeline with another network and users of its own; threads, room and backlog are shared."""
         other = copy.copy(self)
         other.users = Users()
         if isinstance(part, Detector):
@@ -79,6 +91,11 @@ class Pipeline:
         """Whether both networks can compute."""
         return self.detector.batcher.alive and self.estimator.batcher.alive
 
+    @property
+    def lost(self) -> bool:
+        """Whether a network cannot compute and will not until the process is started anew."""
+        return self.detector.batcher.lost or self.estimator.batcher.lost
+
     async def run(self, job: ImageJob, options: PoseOptions, keep_pixels: bool = False) -> ImageResult:
         """Answer one image. Cancelling the call drops what no thread and no model has begun.
 
@@ -90,6 +107,12 @@ class Pipeline:
         Raises:
             ServiceError: the image cannot be decoded, a box does not fit it, or a model cannot compute it.
         """
+        with self.backlog.hold():
+            result = await self._answer(job, options, keep_pixels)
+            self.backlog.count_answer()
+            return result
+
+    async def _answer(self, job: ImageJob, options: PoseOptions, keep_pixels: bool) -> ImageResult:
         clock = StageClock()
         async with self._in_room(job, clock):
             opened = await self._open(job, options, clock)

@@ -1,6 +1,7 @@
 """`fasterpose serve`: the ports first, then the models, then a word where everything is; SIGTERM drains."""
 
 import asyncio
+import logging
 import signal
 import socket
 import ssl
@@ -16,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.http_limits import limited_protocol
 from service.logs import set_up_logs
 from service.pipeline import Pipeline
 from service.rpc import POSE_SERVICE
@@ -24,12 +26,17 @@ from service.settings import ServiceSettings, SettingsError
 from service.state import Service
 from service.tls import Tls, load_tls
 
+LOST = 75
+"""Exit code when only a new process can compute again; `EX_TEMPFAIL` of sysexits.h."""
+
+logger = logging.getLogger("fasterpose")
+
 
 def serve(settings: ServiceSettings) -> int:
     """Run the server until a signal ends it.
 
     Returns:
-        The exit code: 0 after a signal, 1 if the models could not be loaded.
+        The exit code: 0 after a signal, 1 if the models could not be loaded, 75 if a device was lost.
 
     Raises:
         SettingsError: an address cannot be listened on, or the TLS files cannot be used.
@@ -43,7 +50,7 @@ def serve(settings: ServiceSettings) -> int:
         server = PoseServer(create_app(settings), settings, start, tls)
         with open_admin_port(settings, server.service) as for_admins:
             server.run(sockets=[listener, *for_admins])
-    return 1 if server.service.failure else 0
+    return server.exit_code
 
 
 def open_port(host: str, port: int, flag: str) -> socket.socket:
@@ -93,6 +100,7 @@ class PoseServer(uvicorn.Server):
     Attributes:
         service: what it serves.
         rpc: the gRPC server beside it, once it is started.
+        lost: it ended because a device was lost to this process.
     """
 
     def __init__(self, app: FastAPI, settings: ServiceSettings, start: float, tls: Tls | None = None) -> None:
@@ -102,11 +110,20 @@ class PoseServer(uvicorn.Server):
         self._start = start
         self._tls = tls
         self._drain_s = settings.drain_s
+        self._when_lost = settings.when_lost
+        self.lost = False
         self._drain_delay_s = settings.drain_delay_s
         self.rpc: RpcServer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hurry = asyncio.Event()
         super().__init__(_config(app, settings, tls))
+
+    @property
+    def exit_code(self) -> int:
+        """0 after a signal, 1 if the models could not be loaded, 75 if a device was lost."""
+        if self.lost:
+            return LOST
+        return 1 if self.service.failure else 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open for requests, and speak up once the models are loaded."""
@@ -117,6 +134,15 @@ class PoseServer(uvicorn.Server):
         if sockets:
             host, http_port = sockets[0].getsockname()[:2]
             self._announcer = asyncio.create_task(self._announce(host, http_port, self.rpc.port))
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second; whether to end."""
+        if self._when_lost == "exit" and self.service.lost:
+            logger.critical("a device is lost to this process, which ends with exit code %d to be started anew", LOST)
+            self.lost = True
+            self.service.drain()
+            return True
+        return await super().on_tick(counter)
 
     def _listen_for_reload(self) -> None:
         """On SIGHUP: read the API keys and the configured bundles again.
@@ -187,8 +213,10 @@ class PoseServer(uvicorn.Server):
 
 
 def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn.Config:
+    service: Service = app.state.service
     return uvicorn.Config(
         app,
+        http=limited_protocol(settings, service.metrics.count_rejected),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -23,6 +23,7 @@ RuntimeKind = Literal["openvino", "torch"]
 RuntimeChoice = Literal["auto", "openvino", "torch"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 LogFormat = Literal["text", "json"]
+WhenLost = Literal["exit", "retry"]
 
 
 class SettingsError(ValueError):
@@ -56,6 +57,15 @@ class ServiceSettings(BaseSettings):
     )
     streams: int = Field(default=0, ge=0, description="Batches computed at the same time on a device; 0: two.")
     log_format: LogFormat = Field(default="text", description="Form of the log lines: text or json.")
+    max_header_bytes: int = Field(
+        default=32 * 2**10, gt=0, description="Largest request line and headers of HTTP together, bytes."
+    )
+    read_timeout_s: int = Field(
+        default=10,
+        gt=0,
+        description="Time in which the head of a request has to be there, and in which its body has to bring 1 KiB a "
+        "second, s.",
+    )
     max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
     grpc_max_message_bytes: int = Field(
         default=32 * 2**20, gt=0, lt=2**31, description="Largest gRPC message, either way, bytes."
@@ -76,6 +86,12 @@ class ServiceSettings(BaseSettings):
     max_in_flight_bytes: int = Field(
         default=512 * 2**20, gt=0, description="Most bytes of request bodies in flight; more are answered 429."
     )
+    max_queue_ms: int = Field(
+        default=500,
+        ge=0,
+        description="Longest that a request may have to wait, estimated from the pace of the last ones, ms; who would "
+        "wait longer is answered 429. 0: any time.",
+    )
     max_queue_items: int = Field(default=2048, gt=0, description="Most images or people that wait for a model.")
     max_queue_bytes: int = Field(default=256 * 2**20, gt=0, description="Most bytes of them.")
     detector_batch: int = Field(
@@ -88,6 +104,11 @@ class ServiceSettings(BaseSettings):
         default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms."
     )
     drain_s: int = Field(default=30, ge=0, description="Time that requests in flight get to finish after SIGTERM, s.")
+    when_lost: WhenLost = Field(
+        default="exit",
+        description="When a device is lost to this process, as after an error of CUDA: exit with code 75, so that what "
+        "runs the server starts it anew, or retry: stay, not ready, and try to open it again.",
+    )
     drain_delay_s: int = Field(
         default=0,
         ge=0,

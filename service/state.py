@@ -9,7 +9,6 @@ from service.access.callers import Caller
 from service.access.keyring import Keyring
 from service.errors import OverloadedError, UnavailableError
 from service.metrics import Metrics
-from service.pace import Pace
 from service.pipeline import Part, Pipeline
 from service.settings import ServiceSettings
 
@@ -46,7 +45,6 @@ class Service:
         self._bytes_in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._pace = Pace()
         self.metrics.watch_state(settings, lambda: self.status == "ready")
 
     async def load(self) -> None:
@@ -81,6 +79,11 @@ class Service:
         if self._pipeline is None:
             raise UnavailableError("The models are loading. GET /readyz says when they are ready.")
         return self._pipeline
+
+    @property
+    def lost(self) -> bool:
+        """Whether only a new process helps: a device computes nothing any more."""
+        return self._pipeline is not None and self._pipeline.lost
 
     def retire(self) -> None:
         """Turn readiness off; requests are still let in, for those who have not noticed yet."""
@@ -127,13 +130,14 @@ class Service:
 
         Raises:
             UnavailableError: loading, draining, or a model is being restarted.
-            OverloadedError: too many are in flight.
+            OverloadedError: too many are in flight, or those ahead take too long.
         """
         pipeline = self.open_pipeline()
         if not pipeline.alive:
             raise UnavailableError("A model stopped and is being restarted. GET /readyz says when it is back.")
         if self._in_flight >= self.settings.max_in_flight:
             raise self._overloaded(f"{self._in_flight} requests are in flight, the most this server takes. Try again.")
+        pipeline.backlog.check()  # once more when the body is there; who is refused here need not have sent it
         self._in_flight += 1
         pipeline.users.enter()
         self._idle.clear()
@@ -144,7 +148,6 @@ class Service:
             pipeline.users.leave()
             if not self._in_flight:
                 self._idle.set()
-            self._pace.count(asyncio.get_running_loop().time())
 
     def receive_bytes(self, num_bytes: int) -> None:
         """Count bytes of a body that came in; `release_bytes` gives them back.
@@ -166,4 +169,4 @@ class Service:
             self._pipeline.close()
 
     def _overloaded(self, detail: str) -> OverloadedError:
-        return OverloadedError(detail, self._pace.seconds_for(self._in_flight, asyncio.get_running_loop().time()))
+        return OverloadedError(detail, self._pipeline.backlog.retry_s if self._pipeline else 1.0)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from model.contract.arrays import FloatArray, ImageArray
-from service.batching.compute import Outcomes, assemble, compute, output_of
+from service.batching.compute import OUT_OF_MEMORY, Outcomes, assemble, compute, output_of
 from service.batching.line import DEFAULT_BOUNDS, LineBounds, LineFullError, Part, Ticket, WaitingLine
 from service.errors import InternalError, OverloadedError, ServiceError, UnavailableError
-from service.runtime.base import Runtime
+from service.runtime.base import Runtime, RuntimeLostError
 
 logger = logging.getLogger("fasterpose.model")
 
@@ -64,7 +64,8 @@ class Batcher:
 
     Attributes:
         name: of the model, for messages and metrics.
-        limit: largest batch.
+        limit: largest batch; it falls for good when memory does not hold so many.
+        lost: no thread is left, and the device opens no other runtime in this process: only a new process helps.
         meter: told of batches, drops and restarts.
     """
 
@@ -85,7 +86,7 @@ class Batcher:
             limit: largest batch.
             bounds: of the waiting line.
         """
-        self.name, self.limit = name, limit
+        self.name, self.limit, self.lost = name, limit, False
         self.meter: Meter = SilentMeter()
         self._reopen = reopen
         self._line = WaitingLine(bounds)
@@ -173,7 +174,7 @@ class Batcher:
             in_hand[:] = self._take_parts(runtime.device)
             if in_hand:
                 self._tell(in_hand)
-                outcomes = compute(runtime, assemble([part.items for part in in_hand]))
+                outcomes = compute(runtime, assemble([part.items for part in in_hand]), self._learn_limit)
                 self._deliver(in_hand, outcomes)
 
     def _take_parts(self, device: str) -> list[Part]:
@@ -190,6 +191,14 @@ class Batcher:
                 self._changed.notify()
         return parts
 
+    def _learn_limit(self, size: int) -> None:
+        """Take no more batches of a size that memory did not hold."""
+        with self._changed:
+            self.limit = min(self.limit, max(1, size // 2))
+        logger.warning(
+            "memory does not hold %d items of %s; batches of up to %d from now on", size, self.name, self.limit
+        )
+
     def _tell(self, parts: list[Part]) -> None:
         waits = [part.ticket.waited for part in parts if part.start == 0]
         self.meter.batch(sum(part.stop - part.start for part in parts), waits)
@@ -202,7 +211,10 @@ class Batcher:
             first += len(part.items)
             try:
                 values = output_of(share)
-            except Exception:  # logged where it happened
+            except OUT_OF_MEMORY:  # logged where it happened
+                self._fail([part.ticket], self._no_memory)
+                continue
+            except Exception:
                 self._fail([part.ticket], InternalError)
                 continue
             with self._changed:
@@ -213,6 +225,9 @@ class Batcher:
     def _fail(self, tickets: list[Ticket], make_error: Callable[[], ServiceError]) -> None:
         for ticket in tickets:
             _settle(ticket, lambda ticket: ticket.future.set_exception(make_error()))
+
+    def _no_memory(self) -> ServiceError:
+        return UnavailableError(f"There is too little memory to compute {self.name} at the moment. Try again.")
 
     def _death(self) -> ServiceError:
         return UnavailableError(f"The model {self.name} stopped while it computed this, and is restarted. Try again.")
@@ -230,13 +245,15 @@ class Batcher:
         while not self._closing.is_set():
             try:
                 runtime = self._reopen(index)
-            except Exception:
+            except Exception as error:
                 logger.exception("model %s cannot be restarted; next try in %.1f s", self.name, delay)
+                self.lost = isinstance(error, RuntimeLostError) and not self.alive
                 self._closing.wait(delay)
                 delay = min(2 * delay, LONGEST_DELAY_S)
                 continue
             with self._changed:
                 self._alive += 1
+                self.lost = False
             self.meter.restarted()
             logger.warning("model %s computes again", self.name)
             return runtime

@@ -1,14 +1,17 @@
 """One batch through a runtime: an outcome for each item, whatever the others do."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from model.contract.arrays import FloatArray, ImageArray
-from service.runtime.base import Runtime, RuntimeLostError
+from service.runtime.base import OutOfMemoryError, Runtime, RuntimeLostError
 
 logger = logging.getLogger("fasterpose.model")
+
+OUT_OF_MEMORY = (OutOfMemoryError, MemoryError)
+"""The device's memory, and the machine's: numpy and OpenVINO raise the latter."""
 
 Outcomes = FloatArray | list[FloatArray | Exception]
 """The (N, ...) float32 outputs of N items; or, if not all could be computed, each one's output or error."""
@@ -19,12 +22,13 @@ def assemble(parts: Sequence[ImageArray]) -> ImageArray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def compute(runtime: Runtime, items: ImageArray) -> Outcomes:
-    """Compute a batch; if it fails, each item by itself, so that a bad one fails alone.
+def compute(runtime: Runtime, items: ImageArray, too_large: Callable[[int], None]) -> Outcomes:
+    """Compute a batch. One that memory does not hold is halved; if it fails otherwise, each item is tried by itself.
 
     Args:
         runtime: called from this thread only.
         items: (N, H, W, 3) uint8 RGB.
+        too_large: told the size of each batch that memory did not hold.
 
     Raises:
         RuntimeLostError: the runtime cannot compute any more.
@@ -37,10 +41,15 @@ def compute(runtime: Runtime, items: ImageArray) -> Outcomes:
         if len(items) == 1:
             logger.exception("an item failed in %s", runtime.name)
             return [error]
+        most = 1
+        if isinstance(error, OUT_OF_MEMORY):
+            too_large(len(items))
+            most = len(items) // 2
         logger.warning(
-            "a batch of %d failed in %s, its items are tried one by one: %r", len(items), runtime.name, error
+            "a batch of %d failed in %s, its items are tried by %d: %r", len(items), runtime.name, most, error
         )
-    return [compute(runtime, items[i : i + 1])[0] for i in range(len(items))]
+    pieces = (items[i : i + most] for i in range(0, len(items), most))
+    return [outcome for piece in pieces for outcome in compute(runtime, piece, too_large)]
 
 
 def output_of(outcomes: Outcomes) -> FloatArray:

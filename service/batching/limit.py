@@ -7,6 +7,7 @@ import numpy as np
 
 from model.contract.arrays import ImageArray
 from model.contract.crop import Size
+from service.batching.compute import OUT_OF_MEMORY
 from service.runtime.base import Runtime
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -57,12 +58,17 @@ def choose_limit(runtime: Runtime, setting: int, item_size: Size) -> BatchLimit:
 
 
 def measure_batches(runtime: Runtime, item_size: Size) -> dict[int, float]:
-    """Batch size -> the fastest of some rounds, seconds; larger sizes are tried while they bring a gain."""
+    """Batch size -> the fastest of some rounds, seconds; larger sizes are tried while they fit and bring a gain."""
     seconds: dict[int, float] = {}
     for size in SIZES:
         items = _noise(size, item_size)
-        runtime.warm_up(items)
-        seconds[size] = min(_time(runtime, items) for _ in range(ROUNDS))
+        try:
+            runtime.warm_up(items)
+            seconds[size] = min(_time(runtime, items) for _ in range(ROUNDS))
+        except OUT_OF_MEMORY:
+            if size == 1:
+                raise
+            break
         useful = smallest_useful(seconds)
         if 2 * seconds[size] > LONGEST_BATCH_S or useful * 2**MISSES <= size:
             break

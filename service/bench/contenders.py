@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from service.bench.photographs import crowd_photograph, small_photograph
 from service.bench.requests import Photograph
-from service.bench.servers import LOOPBACK, ServerProcess, settings_environment
+from service.bench.servers import LOOPBACK, WAIT_ANY_TIME, ServerProcess, settings_environment
 from service.bench.standin import STAND_IN
 from service.settings import ServiceSettings
 
@@ -120,7 +120,7 @@ def _stand_in_contest(interpreters: Interpreters) -> Contest:
 
 
 def _ours(module: tuple[str, ...], chosen: dict[str, str]) -> Contender:
-    environment = chosen | {"FASTERPOSE_HTTP_PORT": PORT, "FASTERPOSE_GRPC_PORT": "0"}
+    environment = chosen | WAIT_ANY_TIME | {"FASTERPOSE_HTTP_PORT": PORT, "FASTERPOSE_GRPC_PORT": "0"}
     return Contender(OURS, (sys.executable, "-m", *module), environment, "/v1/pose", "/readyz", takes_options=True)
 
 

@@ -17,7 +17,15 @@ from service.bench.photographs import CROWD, crowd_photograph
 from service.bench.raw import RawInputs, RawRates, images_per_second, measure_raw, raw_inputs
 from service.bench.report import progress_bar
 from service.bench.requests import Address, Photograph, Transport, load_job
-from service.bench.servers import LOOPBACK, ServerProcess, free_port, log_folder, measure_load, settings_environment
+from service.bench.servers import (
+    LOOPBACK,
+    WAIT_ANY_TIME,
+    ServerProcess,
+    free_port,
+    log_folder,
+    measure_load,
+    settings_environment,
+)
 from service.errors import UnavailableError
 from service.settings import ServiceSettings, SettingsError
 
@@ -154,7 +162,9 @@ def started_server(settings: ServiceSettings) -> Generator[Address]:
     ports = {"FASTERPOSE_HTTP_PORT": str(address.http_port), "FASTERPOSE_GRPC_PORT": str(address.grpc_port)}
     command = [sys.executable, "-m", "service.cli", "serve"]
     with log_folder() as folder:
-        server = ServerProcess("the server", command, settings_environment(settings) | ports, folder / "server.log")
+        server = ServerProcess(
+            "the server", command, settings_environment(settings) | WAIT_ANY_TIME | ports, folder / "server.log"
+        )
         try:
             server.wait_until_ready(address.http_port, "/readyz")
             yield address

@@ -23,6 +23,8 @@ START_S = 180.0
 STOP_S = 30.0
 NOT_PASSED_ON = {"host", "http_port", "grpc_port", "admin_port", "keys_file", "tls_cert", "tls_key", "tls_client_ca"}
 """Settings that the benchmark decides: plain text on free ports of loopback, without keys."""
+WAIT_ANY_TIME = {f"{ENV_PREFIX}MAX_QUEUE_MS": "0"}
+"""More requests are sent at once than are worth waiting for; the peers let them wait, and so does ours."""
 CODE = Path(__file__).resolve().parents[2]
 """The folder that holds the package `service`: other interpreters find it there."""
 

@@ -44,6 +44,12 @@ def one_person(photo: bytes) -> bytes:
 
 
 @pytest.fixture
+def photo_of_one(photo: bytes) -> bytes:
+    """A request whose person is to be found: the whole way of an image."""
+    return pose_request(photo)
+
+
+@pytest.fixture
 def crowd(photo: bytes) -> bytes:
     """A request for a hundred given boxes."""
     return pose_request(photo, boxes=BOXES)

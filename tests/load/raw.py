@@ -80,6 +80,10 @@ class Connection:
         done = time.perf_counter()
         return Answer(int(head[0].split()[1]), headers, body, done - begun, done)
 
+    async def rest(self) -> bytes:
+        """Read until the server closes the connection; the start of what it still says."""
+        return (await self._reader.read())[:12]
+
     def hang_up(self, *, rudely: bool = False) -> None:
         """Close the connection; rudely: with a reset instead of a goodbye."""
         if rudely:

@@ -23,6 +23,7 @@ class Server:
 
     Attributes:
         address: where it listens.
+        grpc: host and port of gRPC.
         log: the file of its log lines.
     """
 
@@ -37,6 +38,7 @@ class Server:
         found = re.search(r"http://localhost:(\d+)/", lines[1])
         assert found, f"the server did not start: {log.read_text()}"
         self.address: Address = ("127.0.0.1", int(found[1]))
+        self.grpc = f"127.0.0.1:{re.findall(r'localhost:([0-9]+)', lines[5])[0]}"
 
     @property
     def resident_bytes(self) -> int:

@@ -22,7 +22,7 @@ Outcome = tuple[float, str]
 
 
 async def test_sigterm_in_the_middle_of_a_load(one_person: bytes, tmp_path: Path, say: Callable[[str], None]) -> None:
-    server = Server("--drain-s", str(DRAIN_S), log=tmp_path / "log")
+    server = Server("--drain-s", str(DRAIN_S), "--max-queue-ms", "0", log=tmp_path / "log")
     outcomes: list[Outcome] = []
     try:
         clients = [

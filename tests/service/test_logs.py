@@ -2,6 +2,8 @@ import io
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +83,15 @@ def test_who_logs_more_than_can_wait_writes_itself(
 def test_a_closed_stream_fails_nobody(logger: logging.Logger, paper: Paper) -> None:
     paper.close()
     logger.error("nobody reads this")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_costs_lines_and_nothing_else() -> None:
+    with suppress(OSError), Path("/dev/full").open("w") as full:  # closing it fails too
+        handler = GatheringHandler(full)
+        handler.setFormatter(TextFormatter())
+        for i in range(2000):
+            handler.handle(logging.makeLogRecord({"msg": f"line {i}", "levelno": logging.ERROR}))
+        handler.flush()
+        assert handler._lines.empty()  # pyright: ignore[reportPrivateUsage] - lines that cannot be written do not pile up
+        handler.close()

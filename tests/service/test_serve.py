@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -10,13 +10,19 @@ import pytest
 from fastapi import FastAPI
 from grpc import StatusCode, aio
 
+from model.contract.arrays import FloatArray, ImageArray
 from service.app import create_app
+from service.batching.limit import BatchLimit
+from service.bundles import LoadedModel
 from service.errors import UnavailableError
+from service.estimator import Estimator
 from service.pb import pose_pb2
 from service.pb.pose_pb2_grpc import PoseServiceStub
+from service.pipeline import Pipeline
+from service.runtime.base import Runtime, RuntimeLostError
 from service.serve import Ports, PoseServer, open_port, welcome
 from service.settings import ServiceSettings, SettingsError
-from tests.service.fakes import make_pipeline
+from tests.service.fakes import FakePoseRuntime, make_pipeline, pose_spec
 from tests.service.rpc_client import Blocked, failure, problem_of, request_of
 
 PNG = {"Content-Type": "image/png"}
@@ -24,10 +30,12 @@ GRACE_S = 20
 
 
 @asynccontextmanager
-async def running(drain_s: int, drain_delay_s: int = 0) -> AsyncGenerator[tuple[PoseServer, FastAPI, str, aio.Channel]]:
+async def running(
+    drain_s: int, load: Callable[[], Pipeline] = make_pipeline, drain_delay_s: int = 0
+) -> AsyncGenerator[tuple[PoseServer, FastAPI, str, aio.Channel]]:
     """A server on loopback ports, its application, its HTTP address and a channel to it; it must end by itself."""
     settings = ServiceSettings(http_port=0, grpc_port=0, drain_s=drain_s, drain_delay_s=drain_delay_s)
-    app = create_app(settings, make_pipeline)
+    app = create_app(settings, load)
     server = PoseServer(app, settings, 0.0)
     with open_port("127.0.0.1", 0, "--http-port") as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -69,6 +77,7 @@ async def test_sigterm_answers_what_was_let_in_and_refuses_the_rest(photo: bytes
             assert len(frame.results) == 2
         assert (await failure(stream.read())).code() is StatusCode.UNAVAILABLE
     assert server.service.failure is None
+    assert server.exit_code == 0
 
 
 async def test_http_alone_is_waited_for_too(photo: bytes) -> None:
@@ -94,6 +103,33 @@ async def test_a_second_interrupt_does_not_wait(photo: bytes) -> None:
         server.handle_exit(signal.SIGINT, None)
         assert (await failure(call)).code() in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED}
     blocked.release()
+
+
+class BrokenRuntime(FakePoseRuntime):
+    """Its device is gone."""
+
+    def infer(self, batch: ImageArray) -> FloatArray:
+        raise RuntimeLostError(f"CUDA error with {len(batch)} items in hand")
+
+
+def lost_pipeline() -> Pipeline:
+    """A pose network on a device that fails at the first batch and opens no other runtime."""
+
+    def reopen(_: int) -> Runtime:
+        raise RuntimeLostError("CUDA error: an illegal memory access was encountered")
+
+    pipeline = make_pipeline()
+    pipeline.estimator.batcher.close()
+    model = LoadedModel(pose_spec(), (BrokenRuntime((48, 64)),), "cd" * 32, reopen)
+    pipeline.estimator = Estimator(model, BatchLimit(4, {}))
+    return pipeline
+
+
+async def test_a_lost_device_ends_the_server_with_a_code_of_its_own(photo: bytes) -> None:
+    async with running(GRACE_S, lost_pipeline) as (server, _, address, _), httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"{address}/v1/pose", content=photo, headers=PNG)
+        assert answer.status_code == 503
+    assert server.exit_code == 75
 
 
 async def test_requests_are_let_in_until_balancers_know(photo: bytes) -> None:

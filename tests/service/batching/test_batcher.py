@@ -11,7 +11,7 @@ from model.contract.arrays import FloatArray, ImageArray
 from service.batching.batcher import Batcher
 from service.batching.line import DEFAULT_BOUNDS, LineBounds
 from service.errors import InternalError, OverloadedError, UnavailableError
-from service.runtime.base import Runtime, RuntimeLostError
+from service.runtime.base import OutOfMemoryError, Runtime, RuntimeLostError
 from tests.service.fakes import FakeRuntime, Gate
 
 
@@ -224,6 +224,93 @@ async def test_with_two_runtimes_one_death_leaves_the_other_at_work(make: Make) 
     values = await asyncio.gather(*(batcher.run(items(i)) for i in range(20)))
     assert [value.values[0, 0] for value in values] == [2 * i for i in range(20)]
     birth.set()
+
+
+class Cramped(GatedDoubler):
+    """Has memory for so many items."""
+
+    def __init__(self, room: int, error: type[Exception]) -> None:
+        super().__init__()
+        self.room, self.error = room, error
+
+    def infer(self, batch: ImageArray) -> FloatArray:
+        if len(batch) > self.room:
+            self.gate.pass_through()
+            self.batches.append(len(batch))
+            raise self.error("no memory")
+        return super().infer(batch)
+
+
+@pytest.mark.parametrize("error", [OutOfMemoryError, MemoryError])
+async def test_a_batch_that_memory_does_not_hold_is_halved_and_its_size_not_tried_again(
+    make: Make, error: type[Exception]
+) -> None:
+    runtime = Cramped(3, error)
+    runtime.gate.go.set()
+    batcher = make(runtime, limit=8)
+    values = (await batcher.run(items(*range(8)))).values[:, 0].tolist()
+    assert values == [2 * i for i in range(8)]
+    assert runtime.batches == [8, 4, 2, 2, 4, 2, 2]
+    assert batcher.limit == 2
+    runtime.batches.clear()
+    assert (await batcher.run(items(1, 2, 3))).values[:, 0].tolist() == [2, 4, 6]
+    assert runtime.batches == [2, 1]
+
+
+async def test_an_item_that_memory_does_not_hold_is_told_to_come_again(make: Make) -> None:
+    runtime = Cramped(0, OutOfMemoryError)
+    runtime.gate.go.set()
+    batcher = make(runtime)
+    with pytest.raises(UnavailableError, match="too little memory to compute doubler"):
+        await batcher.run(items(1, 2))
+    runtime.room = 8
+    assert (await batcher.run(items(3))).values.tolist() == [[6]]
+
+
+async def test_a_bad_item_in_a_halved_batch_fails_alone(make: Make) -> None:
+    runtime = Cramped(2, OutOfMemoryError)
+    batcher = make(runtime)
+    tasks = [asyncio.create_task(batcher.run(items(1, 2, 3)))]
+    await runtime.gate.reached()
+    tasks += [asyncio.create_task(batcher.run(items(value))) for value in (255, 5, 6)]
+    await until(lambda: batcher.depth == 3)
+    runtime.gate.go.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(outcomes.pop(1), InternalError)
+    assert all(not isinstance(outcome, BaseException) for outcome in outcomes)
+
+
+async def test_a_device_that_cannot_be_opened_again_is_lost_until_it_can(make: Make) -> None:
+    healed = threading.Event()
+
+    def reopen(_: int) -> Doubler:
+        if not healed.is_set():
+            raise RuntimeLostError("CUDA error: an illegal memory access was encountered")
+        return Doubler()
+
+    batcher = make(Doubler(), reopen=reopen)
+    assert not batcher.lost
+    with pytest.raises(UnavailableError):
+        await batcher.run(items(254))
+    await until(lambda: batcher.lost)
+    healed.set()
+    await until(lambda: batcher.alive)
+    assert not batcher.lost
+
+
+async def test_a_lost_device_beside_one_that_computes_is_no_loss_of_the_model(make: Make) -> None:
+    tried = threading.Event()
+
+    def reopen(_: int) -> Doubler:
+        tried.set()
+        raise RuntimeLostError("gone")
+
+    batcher = make(Doubler(), Doubler(), reopen=reopen)
+    with pytest.raises(UnavailableError):
+        await batcher.run(items(254))
+    assert await asyncio.to_thread(tried.wait, 20)
+    assert (await batcher.run(items(1))).values.tolist() == [[2]]
+    assert not batcher.lost
 
 
 async def test_idle_devices_share_a_crowd(make: Make) -> None:

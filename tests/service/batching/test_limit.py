@@ -3,6 +3,7 @@ import pytest
 from model.contract.arrays import FloatArray, ImageArray
 from service.batching import limit
 from service.batching.limit import BatchLimit, choose_limit, smallest_useful
+from service.runtime.base import OutOfMemoryError
 from tests.service.fakes import FakePoseRuntime
 
 
@@ -50,6 +51,19 @@ def test_a_slow_model_is_not_tried_further(monkeypatch: pytest.MonkeyPatch) -> N
     runtime = Clocked({1: 0.03, 2: 0.06})  # a batch of 4 might take more than 0.1 s
     monkeypatch.setattr(limit, "time", runtime)
     assert list(choose_limit(runtime, setting=0, item_size=(48, 64)).seconds) == [1, 2]
+
+
+class Small(Clocked):
+    def infer(self, batch: ImageArray) -> FloatArray:
+        if len(batch) > 2:
+            raise OutOfMemoryError("no memory")
+        return super().infer(batch)
+
+
+def test_sizes_that_memory_does_not_hold_are_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = Small({1: 0.010, 2: 0.012})
+    monkeypatch.setattr(limit, "time", runtime)
+    assert choose_limit(runtime, setting=0, item_size=(48, 64)).size == 2
 
 
 def test_a_set_limit_is_warmed_up_and_not_measured() -> None:
