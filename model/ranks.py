@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -48,10 +49,7 @@ class Ranks:
 
     def begin_sum(self, value: Tensor) -> Callable[[], object]:
         """Begin to sum over all processes, in place; what is returned waits for the end."""
-        work = dist.all_reduce(value, async_op=True)
-        if work is None:
-            raise RuntimeError("this process is outside the group that sums")
-        return work.wait
+        return cast("dist.Work", dist.all_reduce(value, async_op=True)).wait  # None is for processes of other groups
 
     def leave(self) -> None:
         """End the connections."""
