@@ -11,13 +11,13 @@ from tests.load.conftest import check_log
 from tests.load.raw import Answer, Connection, ask, pose_request
 from tests.load.server import MIB, Server
 
-SWAPS = 12
+SWAPS = 8
 WARM_UP = 4
-LOAD = 6
+LOAD = 3
 
 
 async def test_swaps_under_load(tmp_path: Path, photo: bytes, say: Callable[[str], None]) -> None:
-    """Both embedded networks are loaded again in turns while six clients post without a pause."""
+    """Both embedded networks are loaded again in turns while three clients post without a pause."""
     text, record = make_key("operator", ("pose", "admin"), Limits())
     write_keys(tmp_path / "keys.json", [record])
     server = Server("--keys-file", str(tmp_path / "keys.json"), log=tmp_path / "log")
