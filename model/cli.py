@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from model.add_program import add_program
+from model.benchmark_train import Plan, describe_rates, measure_rates
 from model.checkpoint import CheckpointError
 from model.config import RecipeError, read_recipe
 from model.contact_sheet import write_contact_sheet
@@ -17,6 +18,7 @@ from model.contract.spec import BundleError
 from model.cost_report import count_published, report
 from model.data.cli import app as data_app
 from model.data.dataset import DataError
+from model.data.feed import CropsFrom
 from model.detector.cli import ERRORS as DETECTOR_ERRORS
 from model.detector.cli import app as detector_app
 from model.engine import DeviceError, DivergedError
@@ -27,9 +29,10 @@ from model.latency import measure_latency
 from model.measure import Measurement, measure_model
 from model.notes import parse_notes
 from model.remeasure import measure_bundle, record
+from model.reproduce.cli import reproduce_command
+from model.reproduce.jobs import RECIPES, find_setting
 from model.train import TrainingOptions, train
 
-RECIPES = Path(__file__).parent / "recipes"
 ZOO = Path(__file__).parent / "zoo"
 ERRORS = (
     *(RecipeError, AnnotationError, DataError, CheckpointError, BundleError, ParityError, DeviceError, DivergedError),
@@ -41,6 +44,7 @@ app = typer.Typer(help="Training, evaluation and export of pose networks.", pret
 
 app.add_typer(detector_app, name="detector")
 app.add_typer(data_app, name="data")
+app.command("reproduce")(reproduce_command)
 
 DataFolder = Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")]
 
@@ -50,11 +54,30 @@ def train_command(
     recipe: Annotated[str, typer.Option(help="Name of a recipe of model/recipes, or a TOML file.")],
     data: DataFolder,
     output: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics.jsonl and TensorBoard events.")],
+    setting: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of a setting of model/recipes/settings, or a TOML file: its keys replace the recipe's.",
+            show_default="the recipe as it is",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     bf16: Annotated[bool, typer.Option("--bf16", help="Autocast to bfloat16.")] = False,
     workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads of the network; 0 is torch's choice.")] = 0,
-    image_cache_gib: Annotated[float, typer.Option(min=0, help="Memory for decoded photographs, GiB.")] = 4.0,
+    crops: Annotated[
+        CropsFrom,
+        typer.Option(
+            help="loader: OpenCV cuts them in the loader's processes; resident: the device cuts them and keeps all "
+            "photographs; auto: resident on a GPU that holds them, else loader."
+        ),
+    ] = "auto",
+    resident_gib: Annotated[
+        float, typer.Option(min=0, help="Memory of the device for --crops resident, GiB; 0: half of what is free.")
+    ] = 0.0,
+    image_cache_gib: Annotated[
+        float, typer.Option(min=0, help="Memory for decoded photographs of --crops loader, GiB.")
+    ] = 4.0,
     disk_cache: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps decoded photographs, about 1 MB each.", show_default="none"),
@@ -83,6 +106,8 @@ def train_command(
         bf16=bf16,
         workers=workers,
         threads=threads,
+        crops=crops,
+        resident_gib=resident_gib,
         image_cache_gib=image_cache_gib,
         disk_cache=disk_cache,
         checkpoint_steps=checkpoint_steps,
@@ -91,7 +116,7 @@ def train_command(
         teacher=None if teacher is None else find_bundle(teacher),
         sync_batch_norm=sync_batch_norm,
     )
-    train(read_recipe(find_recipe(recipe)), options, Console())
+    train(read_recipe(find_recipe(recipe), find_setting(setting)), options, Console())
 
 
 @app.command("evaluate")
@@ -221,6 +246,22 @@ def cost_command(
             f"no network's name contains {only!r}; `fasterpose cost` prints them", param_hint="--only"
         )
     typer.echo(report(rows, [measure_latency(row.published) for row in rows] if latency else None))
+
+
+@app.command("benchmark-train", hidden=True)  # `fasterpose benchmark train` comes here
+def benchmark_train_command(
+    recipe: Annotated[str, typer.Option(help="Name of a recipe of model/recipes, or a TOML file.")],
+    data: DataFolder,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    bf16: Annotated[bool, typer.Option("--bf16", help="Autocast to bfloat16.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Measured time of each of five activities, s.")] = 10.0,
+    workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads of the network; 0 is torch's choice.")] = 0,
+    people: Annotated[int, typer.Option(min=0, help="How many people take part; 0: all of the recipe's.")] = 512,
+) -> None:
+    """Time a recipe's training, crops of the loader beside resident ones, and each part alone."""
+    plan = Plan(read_recipe(find_recipe(recipe)), data, device, bf16, seconds, workers, threads, people)
+    typer.echo(describe_rates(plan, measure_rates(plan)))
 
 
 def find_recipe(name: str) -> Path:

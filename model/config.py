@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -120,6 +120,7 @@ class ScheduleRecipe(Section):
 
     Attributes:
         epochs: passes over the training samples.
+        epoch_samples: how many samples a pass takes, drawn anew each time; by default all.
         batch_size: samples a step, on all processes and in all parts together.
         accumulate: parts of a step's samples that are computed one after another, for batches beyond the memory.
         rounds: how often the whole schedule runs (LPN's iterative training, arXiv 1911.10346); from the second on it
@@ -134,6 +135,7 @@ class ScheduleRecipe(Section):
     """
 
     epochs: Annotated[int, Field(ge=1)]
+    epoch_samples: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)]
     accumulate: Annotated[int, Field(ge=1)] = 1
     rounds: Annotated[int, Field(ge=1)] = 1
@@ -171,12 +173,14 @@ class TrainingSource(Section):
     """A file of people to train on, relative to the data folder; each person occurs `repeat` times.
 
     Attributes:
+        people: how many of its people are used, evenly spread over the file; by default all.
         format: `coco`, or `mpii` for the JSON list of MPII (`model.data.mpii`).
     """
 
     annotations: Path
     images: Path
     repeat: Annotated[int, Field(ge=1)] = 1
+    people: Annotated[int, Field(ge=1)] | None = None
     format: Literal["coco", "mpii"] = "coco"
 
 
@@ -235,22 +239,43 @@ class Recipe(Section):
         return self
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path, setting: Path | None = None) -> Recipe:
     """Read a recipe file; its name is the recipe's unless `name` stands in it.
+
+    Args:
+        path: the file.
+        setting: a TOML file of some of a recipe's tables; its keys replace the recipe's, table by table.
 
     Raises:
         RecipeError: no such file, not TOML, an unknown key, a value out of its range; all are named.
     """
+    content = {"name": path.stem} | _read_tables(path)
+    if setting is not None:
+        content = _replace_keys(content, _read_tables(setting))
     try:
-        content = tomllib.loads(path.read_text())
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        place = f"{path}" if setting is None else f"{path} with {setting}"
+        raise RecipeError(f"recipe {place}: {_explain(error)}") from error
+
+
+def _read_tables(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text())
     except OSError as error:
         raise RecipeError(f"recipe {path} cannot be read: {error.strerror}") from error
     except ValueError as error:  # not TOML, or not UTF-8
         raise RecipeError(f"recipe {path} is not valid TOML: {error}") from error
-    try:
-        return Recipe.model_validate({"name": path.stem} | content)
-    except ValidationError as error:
-        raise RecipeError(f"recipe {path}: {_explain(error)}") from error
+
+
+def _replace_keys(content: dict[str, object], setting: dict[str, object]) -> dict[str, object]:
+    replaced = {name: _replace_table(content.get(name), value) for name, value in setting.items()}
+    return content | replaced
+
+
+def _replace_table(old: object, new: object) -> object:
+    both = isinstance(old, dict) and isinstance(new, dict)
+    return cast("dict[str, object]", old) | cast("dict[str, object]", new) if both else new
 
 
 def _explain(error: ValidationError) -> str:

@@ -13,6 +13,7 @@ from model.config import OptimiserRecipe, ScheduleRecipe
 from model.contract.arrays import FloatArray, ImageArray
 from model.data.shares import StepBatch
 from model.evaluate import Predictor
+from model.gradients import exchange_gradients
 from model.losses import HeatmapLoss
 from model.networks.normalise import Normalise
 from model.ranks import ALONE, Ranks
@@ -113,34 +114,42 @@ def train_epoch(
     """
     network.train()
     normalise = Normalise().to(device)
-    for step, batch in enumerate(batches, first_step):
-        learning_rate = next(learning_rates)
-        torch.manual_seed(int(np.random.SeedSequence((seed, step, ranks.rank)).generate_state(1)[0]))
-        optimiser.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=device)
-        for part in batch.parts:
-            crops, heatmaps, weights = (tensor.to(device, non_blocking=True) for tensor in part.batch)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-                logits = network(normalise(crops).contiguous(memory_format=torch.channels_last))
-            if teacher is None:
-                value = loss(logits, heatmaps, weights)
-            else:
-                value = teacher.loss(loss, logits, crops, heatmaps, weights)
-            share = value * part.weight
-            share.backward()
-            total += share.detach()
-        value = float(ranks.sum(total))
-        if not math.isfinite(value):
-            raise DivergedError(f"the loss is {value} at step {step}; lower the learning rate")
-        ranks.sum_gradients(network.parameters())
-        if clip_norm is not None:
-            nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate
-        optimiser.step()
-        if averaged is not None:
-            averaged.update(step)
-        yield Step(step + 1, value, learning_rate, batch.samples)
+    with exchange_gradients(network.parameters(), ranks) as exchange:
+        for step, batch in enumerate(batches, first_step):
+            learning_rate = next(learning_rates)
+            torch.manual_seed(int(np.random.SeedSequence((seed, step, ranks.rank)).generate_state(1)[0]))
+            optimiser.zero_grad(set_to_none=True)
+            total = torch.zeros((), device=device)
+            for number, part in enumerate(batch.parts, 1):
+                crops, heatmaps, weights = (tensor.to(device, non_blocking=True) for tensor in part.batch)
+                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+                    logits = network(normalise(crops).contiguous(memory_format=torch.channels_last))
+                if teacher is None:
+                    value = loss(logits, heatmaps, weights)
+                else:
+                    value = teacher.loss(loss, logits, crops, heatmaps, weights)
+                share = value * part.weight
+                if exchange is not None and number == len(batch.parts):
+                    exchange.start()
+                share.backward()
+                total += share.detach()
+            if exchange is not None:
+                exchange.finish()
+            value = float(ranks.sum(total))
+            if not math.isfinite(value):
+                raise DivergedError(f"the loss is {value} at step {step}; lower the learning rate")
+            _take_step(network, optimiser, learning_rate, clip_norm)
+            if averaged is not None:
+                averaged.update(step)
+            yield Step(step + 1, value, learning_rate, batch.samples)
+
+
+def _take_step(network: nn.Module, optimiser: Optimizer, learning_rate: float, clip_norm: float | None) -> None:
+    if clip_norm is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate
+    optimiser.step()
 
 
 def learning_rates(

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from model.build import build_loss
 from model.checkpoint import load_checkpoint
@@ -21,7 +20,7 @@ from model.contract.spec import SPEC_FILE, BundleError, PoseSpec, load_pose_spec
 from model.data.dataset import DataError, ImageStore, Sample
 from model.data.mpii import read_pckh_truth
 from model.data.sources import check_skeleton, read_annotations, read_mpii_samples, usable_samples
-from model.engine import predictor
+from model.engine import open_device, predictor
 from model.evaluate import Predictor, coco_ap, estimate_people, pck, results_on_boxes, results_on_detections
 from model.export import load_network
 from model.graph import cpu_has_bf16, open_graph
@@ -45,6 +44,7 @@ class Measurement:
         flip_test: average with the mirrored crop.
         precision: the bundle's graph; a run is measured in torch fp32.
         ground_truth: MPII's `gt_valid.mat`: the annotations are MPII's JSON list and the measure is PCKh.
+        device: torch's name of what a run is measured on; a bundle's graph runs on the CPU.
     """
 
     model: Path
@@ -54,6 +54,7 @@ class Measurement:
     flip_test: bool = False
     precision: Literal["fp32", "bf16", "int8"] = "fp32"
     ground_truth: Path | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def measure_model(task: Measurement) -> Measured:
     Raises:
         BundleError, CheckpointError, AnnotationError, DataError: an input is missing or broken, and which.
     """
-    spec, predict = open_model(task.model, task.precision)
+    spec, predict = open_model(task.model, task.precision, task.device)
     if task.ground_truth is not None:
         return _measure_mpii(task, task.ground_truth, spec, predict)
     annotations = read_annotations(task.annotations)
@@ -113,8 +114,10 @@ def _measure_mpii(task: Measurement, ground_truth: Path, spec: PoseSpec, predict
     return Measured(results, pckh(points, truth), spec, samples)
 
 
-def open_model(folder: Path, precision: Literal["fp32", "bf16", "int8"]) -> tuple[PoseSpec, Predictor]:
-    """The spec and the predictor of a bundle (OpenVINO) or of a training run (torch).
+def open_model(
+    folder: Path, precision: Literal["fp32", "bf16", "int8"], device: str = "cpu"
+) -> tuple[PoseSpec, Predictor]:
+    """The spec and the predictor of a bundle (OpenVINO) or of a training run (torch, on a device that it names).
 
     Raises:
         BundleError, CheckpointError, DataError: the folder is neither, or cannot be used.
@@ -125,7 +128,7 @@ def open_model(folder: Path, precision: Literal["fp32", "bf16", "int8"]) -> tupl
         raise DataError(f"{folder} is a training run, which is measured in fp32; export it to measure {precision}")
     recipe, _, _ = load_checkpoint(folder / LAST)
     network = load_network(folder / WEIGHTS, recipe)
-    return draft_spec(recipe), predictor(network, build_loss(recipe.loss), torch.device("cpu"))
+    return draft_spec(recipe), predictor(network, build_loss(recipe.loss), open_device(device))
 
 
 def _open_bundle_graph(folder: Path, precision: Literal["fp32", "bf16", "int8"]) -> Predictor:

@@ -1,13 +1,13 @@
 """The processes of one training, as torchrun starts them: who writes, and sums over all of them."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 PATIENCE = timedelta(hours=2)
 """How long the others wait for the first process, which validates alone."""
@@ -46,16 +46,12 @@ class Ranks:
         dist.all_reduce(value, dist.ReduceOp.MAX)
         return int(value)
 
-    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Add up the gradients of all processes, as one message, so that every process takes the same step."""
-        if self.world == 1:
-            return
-        trained = [parameter for parameter in parameters if parameter.requires_grad]
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
-        total = self.sum(torch.cat([gradient.reshape(-1) for gradient in gradients]))
-        parts = total.split([gradient.numel() for gradient in gradients])
-        for parameter, gradient, part in zip(trained, gradients, parts, strict=True):
-            parameter.grad = gradient.copy_(part.view(gradient.shape))
+    def begin_sum(self, value: Tensor) -> Callable[[], object]:
+        """Begin to sum over all processes, in place; what is returned waits for the end."""
+        work = dist.all_reduce(value, async_op=True)
+        if work is None:
+            raise RuntimeError("this process is outside the group that sums")
+        return work.wait
 
     def leave(self) -> None:
         """End the connections."""

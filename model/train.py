@@ -15,20 +15,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from safetensors.torch import load_file, save
 from torch import nn
-from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
 from model.build import build_loss, build_network, build_optimiser, load_initial_weights
 from model.checkpoint import CheckpointError, Progress, load_checkpoint, save_checkpoint
 from model.config import Recipe, RecipeError
 from model.contract.arrays import FloatArray, ImageArray
-from model.data.augment import Augmentation
-from model.data.dataset import Batch, EpochSampler, ImageStore, PoseDataset
-from model.data.disk_cache import DiskCache
+from model.data.dataset import EpochSampler
+from model.data.feed import CropsFrom, Feed, FeedOptions, open_feed
 from model.data.shares import Shares
 from model.data.sources import read_training_samples
 from model.engine import Averaged, Step, learning_rates, open_device, predictor, train_epoch
-from model.interruption import InterruptedRunError, Interruption, leave_signals_to_the_parent
+from model.interruption import InterruptedRunError, Interruption
 from model.metrics_file import Entry, append_metrics, forget_metrics_after
 from model.ranks import Ranks, join_ranks
 from model.sync_norm import synchronise_norms
@@ -49,7 +47,8 @@ class TrainingOptions:
     """How a recipe is run on this machine.
 
     None of it changes the result, but for bf16, the initial weights and the teacher; another device or number of
-    threads or processes rounds otherwise, and batch norms that are not synchronised see their process's samples alone.
+    threads or processes rounds otherwise, resident crops round some pixels otherwise, and batch norms that are not
+    synchronised see their process's samples alone.
 
     Attributes:
         data: folder that the recipe's paths are relative to.
@@ -59,7 +58,7 @@ class TrainingOptions:
         bf16: autocast to bfloat16.
         workers: loader processes; 0 loads in the training process.
         threads: CPU threads of the network; 0 leaves torch's choice.
-        image_cache_gib: memory for decoded photographs, GiB.
+        crops, resident_gib, image_cache_gib: where crops are cut, and its memory; see `FeedOptions`.
         disk_cache: folder that keeps decoded photographs, for sets that memory does not hold.
         checkpoint_steps: a checkpoint every so many steps, and at each epoch's end.
         initial_weights: a safetensors file or a bundle to start from.
@@ -74,6 +73,8 @@ class TrainingOptions:
     bf16: bool = False
     workers: int = 1
     threads: int = 0
+    crops: CropsFrom = "auto"
+    resident_gib: float = 0.0
     image_cache_gib: float = 4.0
     disk_cache: Path | None = None
     checkpoint_steps: int = 200
@@ -81,6 +82,11 @@ class TrainingOptions:
     resume: bool = False
     teacher: Path | None = None
     sync_batch_norm: bool = False
+
+    @property
+    def feed(self) -> FeedOptions:
+        """Those that say how crops are made."""
+        return FeedOptions(self.crops, self.workers, self.image_cache_gib, self.resident_gib, self.disk_cache)
 
 
 def train(recipe: Recipe, options: TrainingOptions, console: Console) -> dict[str, float]:
@@ -127,7 +133,7 @@ class Run:
         self.epochs = recipe.schedule.epochs * recipe.schedule.rounds
         self.device = open_device(ranks.device)
         self.teacher = open_teacher(recipe, options.teacher)
-        self.loader, self.sampler, self.shares, self.validations = self._read_data()
+        self.feed, self.sampler, self.validations = self._read_data()
         self.loss = build_loss(recipe.loss)
         self.network = build_network(recipe).to(self.device)
         self.network.to(memory_format=torch.channels_last)
@@ -283,7 +289,7 @@ class Run:
             self.network,
             self.loss,
             self.optimiser,
-            self.shares.group(self.loader),
+            self.feed.steps(),
             rates,
             self.progress.step,
             device=self.device,
@@ -303,42 +309,23 @@ class Run:
         if step.step % self.options.checkpoint_steps == 0:
             self.save()
 
-    def _read_data(self) -> tuple["DataLoader[Batch]", EpochSampler, Shares, list[Validation]]:
+    def _read_data(self) -> tuple[Feed, EpochSampler, list[Validation]]:
         recipe, options = self.recipe, self.options
-        skeleton = recipe.skeleton.build()
-        samples = read_training_samples(options.data, recipe.training, skeleton)
+        samples = read_training_samples(options.data, recipe.training, recipe.skeleton.build())
         validations = read_validations(options.data, recipe) if self.ranks.leads else []
-        budget = int(options.image_cache_gib * 2**30)
-        with self.console.status(f"decoding photographs of {len(samples)} samples"):
-            disk = None if options.disk_cache is None else DiskCache(options.disk_cache)
-            images = ImageStore((sample.image_path for sample in samples), budget, disk)
-        dataset = PoseDataset(
-            samples,
-            images,
-            recipe.codec.build(),
-            skeleton,
-            recipe.codec.box_padding,
-            Augmentation(recipe.augmentation, skeleton),
-            recipe.seed,
-        )
-        sampler = EpochSampler(len(samples), recipe.seed)
+        sampler = EpochSampler(len(samples), recipe.seed, recipe.schedule.epoch_samples)
         schedule, ranks = recipe.schedule, self.ranks
         shares = Shares(sampler, schedule.batch_size, schedule.accumulate, ranks.rank, ranks.world)
-        loader = DataLoader(
-            dataset,
-            batch_sampler=shares,
-            num_workers=options.workers,
-            worker_init_fn=leave_signals_to_the_parent,
-            pin_memory=options.device == "cuda",
-            persistent_workers=options.workers > 0,
-        )
-        return loader, sampler, shares, validations
+        with self.console.status(f"decoding photographs of {len(samples)} samples"):
+            feed = open_feed(recipe, samples, shares, options.feed, self.device)
+        if feed.told:
+            self.console.print(feed.told)
+        return feed, sampler, validations
 
     def _load_initial(self, path: Path) -> str:
         if not path.is_dir():
             return load_initial_weights(self.network, path)
-        crops = [self.loader.dataset[key].crops for key in islice(self.sampler, STATISTICS_CROPS)]
-        return load_bundle(self.network, path, torch.stack(crops).to(self.device))
+        return load_bundle(self.network, path, self.feed.first_crops(STATISTICS_CROPS).to(self.device))
 
     def _build_average(self) -> Averaged | None:
         decay = self.recipe.schedule.ema_decay

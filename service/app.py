@@ -3,26 +3,25 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from importlib import metadata, resources
-from pathlib import Path
+from importlib import metadata
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse, Response
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from service import admin, http, operations
 from service.access.cross_origin import ALLOWED_HEADERS, EXPOSED_HEADERS, OriginMiddleware, parse_origins
 from service.access.http_access import AccessMiddleware
-from service.access.page_headers import POLICY, CommonHeaders, page_headers
+from service.access.page_headers import CommonHeaders
 from service.access.ports import PortMiddleware
 from service.docs import add_docs
 from service.engine import load_pipeline
 from service.middleware import RequestMiddleware
+from service.page import add_page
 from service.pipeline import Pipeline
 from service.problems import add_problem_handlers
 from service.settings import ServiceSettings
 from service.state import Service
+from service.stream import STREAM_PATH, StreamRoute
 from service.swap import Swap
 
 
@@ -54,7 +53,8 @@ def create_app(settings: ServiceSettings, load: Callable[[], Pipeline] | None = 
     app.include_router(admin.router)
     add_problem_handlers(app)
     add_docs(app)
-    _add_page(app)
+    add_page(app, settings)
+    app.add_api_websocket_route(STREAM_PATH, StreamRoute(service).connect)
     app.add_middleware(http.PoseRoute, service=service)  # each is surrounded by those below it
     _add_access(app, service)
     app.add_middleware(RequestMiddleware, service=service)
@@ -89,12 +89,3 @@ def _add_access(app: FastAPI, service: Service) -> None:
         )
     if service.admin_port is not None:
         app.add_middleware(PortMiddleware, service=service)
-
-
-def _add_page(app: FastAPI) -> None:
-    folder = Path(str(resources.files("service"))) / "static"
-    app.mount("/static", StaticFiles(directory=folder), name="static")
-
-    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
-    async def page() -> Response:
-        return FileResponse(folder / "index.html", headers=page_headers(POLICY))

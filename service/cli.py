@@ -1,6 +1,5 @@
 """The command `fasterpose`."""
 
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -16,7 +15,11 @@ from service.flags import (
     Config,
     DetectorName,
     Device,
+    FlipTest,
+    KeypointThreshold,
+    MaxPersons,
     Model,
+    PersonThreshold,
     PrecisionName,
     RuntimeName,
     StreamCount,
@@ -26,6 +29,7 @@ from service.flags import (
 )
 from service.runtime.base import RuntimeUnavailableError
 from service.settings import SettingsError
+from service.training import FORWARDED, run_training
 from service.zoo import describe_zoo
 
 USAGE_ERROR = 2
@@ -70,6 +74,7 @@ def serve(
     pose_batch: Annotated[int | None, setting("pose_batch")] = None,
     timeout_ms: Annotated[int | None, setting("timeout_ms")] = None,
     drain_s: Annotated[int | None, setting("drain_s")] = None,
+    drain_delay_s: Annotated[int | None, setting("drain_delay_s")] = None,
     tls_cert: Annotated[Path | None, setting("tls_cert")] = None,
     tls_key: Annotated[Path | None, setting("tls_key")] = None,
     tls_client_ca: Annotated[Path | None, setting("tls_client_ca")] = None,
@@ -111,6 +116,7 @@ def serve(
         pose_batch=pose_batch,
         timeout_ms=timeout_ms,
         drain_s=drain_s,
+        drain_delay_s=drain_delay_s,
         tls_cert=tls_cert,
         tls_key=tls_key,
         tls_client_ca=tls_client_ca,
@@ -130,12 +136,10 @@ def predict(
     photos: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the overlays and results.json; made if it is not there.")],
     config: Config = None,
-    person_threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop people whose box score is lower.")] = 0.3,
-    keypoint_threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Keypoints above it are drawn and count for a person's score.")
-    ] = 0.2,
-    max_persons: Annotated[int, typer.Option(min=1, help="Keep the highest-scoring people of an image.")] = 100,
-    flip_test: Annotated[bool, typer.Option("--flip-test", help="Average with the mirrored crop.")] = False,
+    person_threshold: PersonThreshold = 0.3,
+    keypoint_threshold: KeypointThreshold = 0.2,
+    max_persons: MaxPersons = 100,
+    flip_test: FlipTest = False,
     model: Model = None,
     detector: DetectorName = None,
     runtime: RuntimeName = None,
@@ -171,6 +175,69 @@ def predict(
 
 
 @app.command()
+def batch(
+    *,
+    sources: Annotated[
+        list[str],
+        typer.Option(
+            "--input",
+            help="Folder (with its subfolders), quoted glob, list (one path a line) or image; may be repeated.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="JSONL file: a line an image, in no order.", show_default=False)],
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes; 0: one for each device, with --ray one for each node.")
+    ] = 0,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Work on a Ray cluster, whose nodes all see the files. Needs the ray extra.")
+    ] = False,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Answer images again whose line is an error.")
+    ] = False,
+    config: Config = None,
+    person_threshold: PersonThreshold = 0.3,
+    keypoint_threshold: KeypointThreshold = 0.2,
+    max_persons: MaxPersons = 100,
+    flip_test: FlipTest = False,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+    streams: StreamCount = None,
+) -> None:
+    """Find people in any number of photographs; killed at any moment, the same command goes on where it was.
+
+    A line is {"image": {"id": PATH, "width": ..., "height": ...}, "results": [...]} as a server answers, or has an
+    "error" instead of the size. Exit code 0: all are answered; 1: some lines are errors; 3: the workers or the disk
+    gave up; 130, 143: stopped by Ctrl-C, SIGTERM.
+    """
+    from service.batch.command import run_command  # noqa: PLC0415 - `--help` must not wait for the runtime
+    from service.batch.job import BatchJob  # noqa: PLC0415
+    from service.jobs import PoseOptions  # noqa: PLC0415
+
+    settings = read_settings(
+        config,
+        model=model,
+        detector=detector,
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        threads=threads,
+        streams=streams,
+    )
+    options = PoseOptions(
+        person_threshold=person_threshold,
+        keypoint_threshold=keypoint_threshold,
+        max_persons=max_persons,
+        flip_test=flip_test,
+    )
+    raise typer.Exit(run_command(BatchJob(sources, output, retry_errors), options, settings, workers, with_ray=ray))
+
+
+@app.command()
 def models() -> None:
     """List the embedded model bundles."""
     typer.echo(describe_zoo())
@@ -178,16 +245,7 @@ def models() -> None:
 
 def _forward(context: typer.Context) -> None:
     """Hand a command and its arguments to `model.cli`, which needs the train extra."""
-    try:
-        training = importlib.import_module("model.cli")
-    except ModuleNotFoundError as error:
-        typer.echo(
-            f"fasterpose {context.info_name} needs {error.name}; install it with: pip install 'fasterpose[train]' "
-            "(in a clone: make train-env, then .venv-train/bin/fasterpose)",
-            err=True,
-        )
-        raise typer.Exit(USAGE_ERROR) from error
-    training.main([str(context.info_name), *context.args])
+    run_training(str(context.info_name), context.args)
 
 
 for name, text in (
@@ -198,13 +256,14 @@ for name, text in (
     ("add-pt2", "Copy a bundle and add what a server runs on CUDA."),
     ("cost", "Print what the networks cost, beside what the papers print."),
     ("data", "Check a data set, and write a recipe's skeleton for it."),
+    ("reproduce", "Train a published table's rows and print them beside the paper's."),
     ("detector", "Train, evaluate and export the person detector."),
 ):
     app.command(
         name,
         help=f"{text} Needs the train extra.",
         add_help_option=False,
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        context_settings=FORWARDED,
     )(_forward)
 
 

@@ -94,11 +94,11 @@ def _warm_up(model: LoadedModel[PoseSpec] | LoadedModel[DetectorSpec], setting: 
 
 
 def _warm_up_rectangles(detector: LoadedModel[DetectorSpec]) -> None:
-    """Compute one photograph of each common shape: the first of a shape takes up to 0.1 s longer than the next."""
+    """Compute one photograph of each common shape, so that no client waits for the first of it."""
     photographs = (size for width, height in PHOTOGRAPHS for size in ((width, height), (height, width)))
     for width, height in {_fitted_size(detector, photograph) for photograph in photographs}:
         for runtime in detector.runtimes:
-            runtime.infer(np.zeros((1, height, width, 3), dtype=np.uint8))
+            runtime.warm_up(np.zeros((1, height, width, 3), dtype=np.uint8))
 
 
 def _fitted_size(detector: LoadedModel[DetectorSpec], photograph: Size) -> Size:

@@ -29,6 +29,12 @@ PrecisionName = Annotated[str | None, setting("precision")]
 Device = Annotated[str | None, setting("device")]
 ThreadCount = Annotated[int | None, setting("threads")]
 StreamCount = Annotated[int | None, setting("streams")]
+PersonThreshold = Annotated[float, typer.Option(min=0, max=1, help="Drop people whose box score is lower.")]
+KeypointThreshold = Annotated[
+    float, typer.Option(min=0, max=1, help="Keypoints above it are drawn and count for a person's score.")
+]
+MaxPersons = Annotated[int, typer.Option(min=1, help="Keep the highest-scoring people of an image.")]
+FlipTest = Annotated[bool, typer.Option("--flip-test", help="Average with the mirrored crop.")]
 
 
 def read_settings(config: Path | None, **flags: object) -> ServiceSettings:

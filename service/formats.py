@@ -28,7 +28,7 @@ def native(pipeline: Pipeline, outcomes: Sequence[Outcome], total_seconds: float
     pose = pipeline.estimator.spec.provenance
     return {
         "model": {"name": pose.name, "version": pose.version, "detector": pipeline.detector.spec.provenance.name},
-        "images": [_image_entry(outcome) for outcome in outcomes],
+        "images": [image_entry(outcome) for outcome in outcomes],
         "results": coco_results(results),
         "timings_ms": timings | {"total": _milliseconds(total_seconds)},
     }
@@ -37,6 +37,14 @@ def native(pipeline: Pipeline, outcomes: Sequence[Outcome], total_seconds: float
 def coco_results(results: Sequence[ImageResult], with_box: bool = True) -> list[dict[str, Any]]:
     """A COCO results list, of each image highest score first."""
     return [to_result(pose, result.image_id, with_box) for result in results for pose in result.people]
+
+
+def image_entry(outcome: Outcome) -> dict[str, Any]:
+    """An image's entry in `images`: its id and upright size, or its id and why it failed."""
+    if isinstance(outcome, ImageResult):
+        return {"id": outcome.image_id, "width": outcome.width, "height": outcome.height}
+    image_id, error = outcome
+    return {"id": image_id, "error": error.problem()}
 
 
 def cvat(result: ImageResult, skeleton: Skeleton, keypoint_threshold: float) -> list[dict[str, Any]]:
@@ -63,13 +71,6 @@ def _cvat_shape(pose: PersonPose, skeleton: Skeleton, keypoint_threshold: float)
         for name, (x, y), score in points
     ]
     return {"confidence": f"{pose.score:.3f}", "label": "person", "type": "skeleton", "elements": elements}
-
-
-def _image_entry(outcome: Outcome) -> dict[str, Any]:
-    if isinstance(outcome, ImageResult):
-        return {"id": outcome.image_id, "width": outcome.width, "height": outcome.height}
-    image_id, error = outcome
-    return {"id": image_id, "error": error.problem()}
 
 
 def _milliseconds(seconds: float) -> float:

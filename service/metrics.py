@@ -1,6 +1,6 @@
 """Prometheus metrics, API.md's names, in a registry of their own for each application."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -12,6 +12,7 @@ from service.formats import Outcome
 from service.gpu import gpu_collector
 from service.jobs import STAGES, ImageResult
 from service.pipeline import Part, Pipeline
+from service.settings import ServiceSettings
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -76,6 +77,15 @@ class Metrics:
         self._restarts = Counter(
             "fasterpose_model_restarts", "Model threads that died and compute again.", ["model"], registry=self.registry
         )
+        self._ready = Gauge("fasterpose_ready", "1 while `GET /readyz` says ready, else 0.", registry=self.registry)
+        self._in_flight_limit = Gauge(
+            "fasterpose_in_flight_limit", "Most requests in flight (setting max_in_flight).", registry=self.registry
+        )
+        self._queue_limit = Gauge(
+            "fasterpose_queue_limit",
+            "Most items that wait for a model (setting max_queue_items).",
+            registry=self.registry,
+        )
         self._model_info = Gauge(
             "fasterpose_model_info",
             "A loaded network; the value is 1.",
@@ -113,6 +123,12 @@ class Metrics:
     def observe_encoding(self, seconds: float) -> None:
         """One response was written."""
         self._stages[ENCODE].observe(seconds)
+
+    def watch_state(self, settings: ServiceSettings, is_ready: Callable[[], bool]) -> None:
+        """Show whether the service is ready, and the limits that say how full it is."""
+        self._ready.set_function(is_ready)
+        self._in_flight_limit.set(settings.max_in_flight)
+        self._queue_limit.set(settings.max_queue_items)
 
     def watch(self, pipeline: Pipeline) -> None:
         """Show a loaded pipeline: its networks, and what they do from now on."""

@@ -1,7 +1,6 @@
 """The way of an image: decode, find people, crop, estimate, read the poses. Knows no transport."""
 
 import copy
-import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from service.errors import InvalidOptionError, from_image_error
 from service.estimator import Estimator
 from service.jobs import ImageJob, ImageResult, PoseOptions
 from service.room import Room
+from service.runtime.devices import available_cores
 from service.threads import StageClock, Threads
 from service.users import Users
 
@@ -59,7 +59,7 @@ class Pipeline:
         self.detector = detector
         self.estimator = estimator
         self.limits = limits
-        self._pixel_threads = Threads("pixels", os.cpu_count() or 1)
+        self._pixel_threads = Threads("pixels", available_cores())
         self.room = Room(_images_ahead(detector), DECODED_BYTES)
         self.users = Users()
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NamedTuple
 
@@ -102,6 +102,7 @@ class PoseServer(uvicorn.Server):
         self._start = start
         self._tls = tls
         self._drain_s = settings.drain_s
+        self._drain_delay_s = settings.drain_delay_s
         self.rpc: RpcServer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hurry = asyncio.Event()
@@ -133,12 +134,19 @@ class PoseServer(uvicorn.Server):
         self._reloading = asyncio.create_task(self._app.state.swap.reload_configured())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is in flight, then close; what comes meanwhile is refused with 503."""
+        """Answer what is in flight, then close; what comes meanwhile is refused with 503, once the delay is over."""
+        await self._let_balancers_notice()
         end = time.monotonic() + self._drain_s
         if self.rpc is not None:
             await self._finish(self.rpc)
         self.config.timeout_graceful_shutdown = max(0, round(end - time.monotonic()))
         await super().shutdown(sockets)
+
+    async def _let_balancers_notice(self) -> None:
+        """Let requests in for the time of the delay, or until a second interrupt, and then no more."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), self._drain_delay_s)
+        self.service.drain()
 
     async def _finish(self, rpc: RpcServer) -> None:
         """Wait for both transports, at most the time to drain, or until a second interrupt."""
@@ -158,7 +166,9 @@ class PoseServer(uvicorn.Server):
 
         Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
         """
-        self.service.drain()
+        self.service.retire()
+        if not self._drain_delay_s:
+            self.service.drain()
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
         if self.force_exit and self._loop is not None:
@@ -182,6 +192,9 @@ def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,  # photographs are compressed already
         timeout_graceful_shutdown=settings.drain_s,
         ssl_certfile=tls.cert if tls else None,
         ssl_keyfile=tls.key if tls else None,

@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 ENV_PREFIX = "FASTERPOSE_"
-NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_SHARED"}
-"""The name of the TOML file itself, and a switch of the tests."""
+NOT_SETTINGS = {"FASTERPOSE_CONFIG", "FASTERPOSE_REQUIRE_BROWSER", "FASTERPOSE_REQUIRE_SHARED"}
+"""The name of the TOML file itself, and switches of the tests."""
 
 LONGEST_TIMEOUT_MS = 3_600_000
 
@@ -54,9 +54,7 @@ class ServiceSettings(BaseSettings):
     threads: int = Field(
         default=0, ge=0, description="CPU threads that compute a network, of all streams together; 0: one per core."
     )
-    streams: int = Field(
-        default=0, ge=0, description="Batches computed at the same time on a device; 0: one, on CUDA two."
-    )
+    streams: int = Field(default=0, ge=0, description="Batches computed at the same time on a device; 0: two.")
     log_format: LogFormat = Field(default="text", description="Form of the log lines: text or json.")
     max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
     grpc_max_message_bytes: int = Field(
@@ -65,6 +63,12 @@ class ServiceSettings(BaseSettings):
     grpc_stream_window: int = Field(
         default=4, gt=0, description="Frames of one gRPC stream in work at once; the next is read when one is answered."
     )
+    stream_window: int = Field(
+        default=4,
+        gt=0,
+        description="Frames of one WebSocket in work at once; the next waits for an answer.",
+    )
+    max_streams: int = Field(default=64, gt=0, description="Most WebSockets open at a time; more are turned away.")
     max_pixels: int = Field(default=64_000_000, gt=0, description="Largest image, pixels.")
     max_images: int = Field(default=32, gt=0, description="Most images in one request.")
     max_boxes: int = Field(default=100, gt=0, description="Most boxes given for one image.")
@@ -84,6 +88,12 @@ class ServiceSettings(BaseSettings):
         default=30_000, gt=0, le=LONGEST_TIMEOUT_MS, description="Deadline of a request that names none, ms."
     )
     drain_s: int = Field(default=30, ge=0, description="Time that requests in flight get to finish after SIGTERM, s.")
+    drain_delay_s: int = Field(
+        default=0,
+        ge=0,
+        description="Time after SIGTERM in which new requests are still let in while readiness is off, "
+        "so that balancers learn of it first, s.",
+    )
     tls_cert: Path | None = Field(
         default=None, description="Certificate chain, a PEM file; with it HTTP and gRPC speak TLS only."
     )
@@ -144,6 +154,11 @@ def load_settings(flags: Mapping[str, object], config: Path | None, environment:
         return FileSettings(**given)
     except ValidationError as error:
         raise SettingsError(_describe(error)) from error
+
+
+def picklable(settings: ServiceSettings) -> ServiceSettings:
+    """The same settings for another process: those that were read from sources are of a class without a name there."""
+    return ServiceSettings.model_construct(**settings.model_dump())
 
 
 def _check_environment(environment: Mapping[str, str]) -> None:

@@ -40,12 +40,14 @@ class Service:
         self.admin_port = settings.admin_port
         self._load = load
         self._pipeline: Pipeline | None = None
+        self._retiring = False
         self._draining = False
         self._in_flight = 0
         self._bytes_in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._pace = Pace()
+        self.metrics.watch_state(settings, lambda: self.status == "ready")
 
     async def load(self) -> None:
         """Load the pipeline; a failure is kept in `failure`."""
@@ -59,7 +61,7 @@ class Service:
     @property
     def status(self) -> Status:
         """`ready` if requests are let in and can be computed; `restarting` while a model's threads are all dead."""
-        if self._draining:
+        if self._retiring or self._draining:
             return "draining"
         if self.failure:
             return "failed"
@@ -79,6 +81,10 @@ class Service:
         if self._pipeline is None:
             raise UnavailableError("The models are loading. GET /readyz says when they are ready.")
         return self._pipeline
+
+    def retire(self) -> None:
+        """Turn readiness off; requests are still let in, for those who have not noticed yet."""
+        self._retiring = True
 
     def drain(self) -> None:
         """Let no more requests in; those in flight go on."""

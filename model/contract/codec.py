@@ -128,18 +128,32 @@ class HeatmapCodec:
             heatmaps: (K, height, width) float32 in [0, 1], peak 1 at the keypoint.
             weights: (K,) float32; 0 where there is no label or the 3 sigma window misses the map, else 1.
         """
+        columns, rows, weights = self.profiles(points, labelled)
+        heatmaps = rows[:, :, None] * columns[:, None, :] * weights[:, None, None]
+        return heatmaps.astype(np.float32), weights
+
+    def profiles(self, points: DoubleArray, labelled: BoolArray) -> tuple[DoubleArray, DoubleArray, FloatArray]:
+        """The factors of target heatmaps: a Gaussian along each axis, so that whoever multiplies them gets the targets.
+
+        Args:
+            points: (..., K, 2) crop pixels.
+            labelled: (..., K) whether the keypoint has a label.
+
+        Returns:
+            columns: (..., K, width) float64.
+            rows: (..., K, height) float64.
+            weights: (..., K) float32; 0 where there is no label or the 3 sigma window misses the map, else 1.
+        """
         width, height = self.heatmap_size
         centres = self.to_heatmap(points)
         if self.centre == "rounded":
             centres = np.floor(centres + 0.5)
-        columns = _gaussian(np.arange(width), centres[:, :1], self.sigma)  # (K, width)
-        rows = _gaussian(np.arange(height), centres[:, 1:], self.sigma)  # (K, height)
+        columns = _gaussian(np.arange(width), centres[..., :1], self.sigma)
+        rows = _gaussian(np.arange(height), centres[..., 1:], self.sigma)
         if self.centre == "rounded":
             columns = _cut_tail(columns, self.sigma)
             rows = _cut_tail(rows, self.sigma)
-        weights = (labelled & self._reaches_map(centres)).astype(np.float32)
-        heatmaps = rows[:, :, None] * columns[:, None, :] * weights[:, None, None]
-        return heatmaps.astype(np.float32), weights
+        return columns, rows, (labelled & self._reaches_map(centres)).astype(np.float32)
 
     def decode(self, heatmaps: FloatArray) -> tuple[DoubleArray, FloatArray]:
         """Heatmaps -> keypoints.

@@ -1,23 +1,27 @@
 """The only Dataset: people of COCO-format files as crops, target heatmaps and weights."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from model.contract.arrays import ImageArray
+from model.contract.arrays import BoolArray, DoubleArray, ImageArray
 from model.contract.coco import CocoPerson
 from model.contract.codec import HeatmapCodec
-from model.contract.crop import CropTransform, CropWindow
+from model.contract.crop import CropTransform, CropWindow, Size
 from model.contract.image import ImageError, decode_image
+from model.contract.image_header import read_header
 from model.contract.skeleton import Skeleton
 from model.data.augment import Augmentation
 from model.data.disk_cache import DiskCache
+
+Parsed = TypeVar("Parsed")
 
 
 class DataError(ValueError):
@@ -88,6 +92,60 @@ class ImageStore:
         return image
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn for one sample: all of a crop but its pixels.
+
+    Attributes:
+        transform: between the photograph and the crop.
+        points: (K, 2) float64 keypoints, crop pixels; of a mirrored crop, left and right exchanged.
+        labelled: (K,) whether a keypoint has a label.
+        levels: (256,) uint8, what each grey level becomes; None if all stay.
+    """
+
+    transform: CropTransform
+    points: DoubleArray
+    labelled: BoolArray
+    levels: ImageArray | None
+
+
+class Draws:
+    """The crops of people before pixels are read: the same for whoever cuts them, here or on a GPU."""
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        size: Size,
+        skeleton: Skeleton,
+        box_padding: float,
+        augmentation: Augmentation | None,
+        seed: int,
+    ) -> None:
+        """Keep what makes windows for crops of `size` (width, height)."""
+        self.samples, self.size, self.box_padding = samples, size, box_padding
+        self.augmentation, self.seed = augmentation, seed
+        self.mirror_order = list(skeleton.mirror_order)
+
+    def __getitem__(self, key: SampleKey) -> Drawn:
+        """A function of seed, epoch and sample alone."""
+        person = self.samples[key.sample].person
+        labelled, levels = person.visibility > 0, None
+        window = self.upright(person)
+        if self.augmentation is not None:
+            rng = np.random.default_rng((self.seed, key.epoch, key.sample))
+            window = self.augmentation.window(window, person.keypoints, labelled, rng)
+            levels = self.augmentation.levels(rng)
+        transform = CropTransform(window, self.size)
+        points = transform.points_to_crop(person.keypoints)
+        if window.mirrored:
+            points, labelled = points[self.mirror_order], labelled[self.mirror_order]
+        return Drawn(transform, points, labelled, levels)
+
+    def upright(self, person: CocoPerson) -> CropWindow:
+        """The window that serving would use."""
+        return CropWindow.around(person.box, self.size[0] / self.size[1], self.box_padding)
+
+
 class PoseDataset(Dataset[Batch]):
     """Crops and targets of people; with an augmentation for training, without for evaluation.
 
@@ -106,8 +164,7 @@ class PoseDataset(Dataset[Batch]):
     ) -> None:
         """Keep what makes a crop; nothing is read here."""
         self.samples, self.images, self.codec = samples, images, codec
-        self.box_padding, self.augmentation, self.seed = box_padding, augmentation, seed
-        self.mirror_order = list(skeleton.mirror_order)
+        self.draws = Draws(samples, codec.input_size, skeleton, box_padding, augmentation, seed)
 
     def __len__(self) -> int:
         """How many samples an epoch has."""
@@ -115,22 +172,11 @@ class PoseDataset(Dataset[Batch]):
 
     def __getitem__(self, key: SampleKey) -> Batch:
         """The crop (H, W, 3), heatmaps (K, h, w) and weights (K,) of one sample, as tensors."""
-        sample = self.samples[key.sample]
-        image = self.images[sample.image_path]
-        labelled = sample.person.visibility > 0
-        size = self.codec.input_size
-        window = CropWindow.around(sample.person.box, size[0] / size[1], self.box_padding)
-        rng = np.random.default_rng((self.seed, key.epoch, key.sample))
-        if self.augmentation is not None:
-            window = self.augmentation.window(window, sample.person.keypoints, labelled, rng)
-        transform = CropTransform(window, size)
-        crop = transform.crop_image(image)
-        points = transform.points_to_crop(sample.person.keypoints)
-        if self.augmentation is not None:
-            crop = self.augmentation.colours(crop, rng)
-        if window.mirrored:
-            points, labelled = points[self.mirror_order], labelled[self.mirror_order]
-        heatmaps, weights = self.codec.encode(points, labelled)
+        drawn = self.draws[key]
+        crop = drawn.transform.crop_image(self.images[self.samples[key.sample].image_path])
+        if drawn.levels is not None:
+            crop = np.asarray(cv2.LUT(crop, drawn.levels), dtype=np.uint8)
+        heatmaps, weights = self.codec.encode(drawn.points, drawn.labelled)
         return Batch(torch.from_numpy(crop), torch.from_numpy(heatmaps), torch.from_numpy(weights))
 
 
@@ -138,13 +184,15 @@ class EpochSampler(Sampler[SampleKey]):
     """A fresh shuffle every epoch, a function of (seed, epoch) alone, so that a resumed run repeats it.
 
     Attributes:
+        count: samples an epoch.
         epoch: the epoch whose order is given next.
         skip: how many of its samples were already used before a resume.
     """
 
-    def __init__(self, count: int, seed: int) -> None:
-        """Orders of `count` samples."""
-        self.count, self.seed, self.epoch, self.skip = count, seed, 0, 0
+    def __init__(self, samples: int, seed: int, limit: int | None = None) -> None:
+        """Orders of `samples` samples; with a limit each epoch takes only so many of them."""
+        self.samples, self.seed, self.epoch, self.skip = samples, seed, 0, 0
+        self.count = samples if limit is None else min(limit, samples)
 
     def __len__(self) -> int:
         """How many samples are left of this epoch."""
@@ -152,8 +200,8 @@ class EpochSampler(Sampler[SampleKey]):
 
     def __iter__(self) -> Iterator[SampleKey]:
         """Keys of this epoch's samples that are still to come."""
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
-        return iter([SampleKey(self.epoch, int(sample)) for sample in order[self.skip :]])
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.samples)
+        return iter([SampleKey(self.epoch, int(sample)) for sample in order[self.skip : self.count]])
 
 
 def read_image(path: Path) -> ImageArray:
@@ -162,8 +210,17 @@ def read_image(path: Path) -> ImageArray:
     Raises:
         DataError: it is missing or cannot be decoded.
     """
+    return _read(path, decode_image)
+
+
+def image_size(path: Path) -> Size:
+    """(width, height) of the upright photograph, from its header; errors as `read_image`'s."""
+    return _read(path, lambda data: read_header(data).upright_size)
+
+
+def _read(path: Path, parse: Callable[[bytes], Parsed]) -> Parsed:
     try:
-        return decode_image(path.read_bytes())
+        return parse(path.read_bytes())
     except OSError as error:
         raise DataError(f"photograph {path} cannot be read: {error.strerror}") from error
     except ImageError as error:

@@ -17,8 +17,18 @@ def read_training_samples(root: Path, sources: tuple[TrainingSource, ...], skele
         DataError: it has another skeleton, or nobody to train on.
     """
     return [
-        sample for source in sources for sample in _read_source(root, source, skeleton) for _ in range(source.repeat)
+        sample
+        for source in sources
+        for sample in _spread(_read_source(root, source, skeleton), source.people)
+        for _ in range(source.repeat)
     ]
+
+
+def _spread(samples: list[Sample], count: int | None) -> list[Sample]:
+    """So many of the samples, evenly spread over them; all without a count."""
+    if count is None or count >= len(samples):
+        return samples
+    return [samples[number * len(samples) // count] for number in range(count)]
 
 
 def _read_source(root: Path, source: TrainingSource, skeleton: Skeleton) -> list[Sample]:

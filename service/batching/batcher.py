@@ -92,7 +92,7 @@ class Batcher:
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._alive = len(runtimes)
-        self._idle = 0
+        self._idle: list[str] = []
         self._threads = [
             threading.Thread(target=self._live, args=(i, runtime), name=f"{name}-{i}", daemon=True)
             for i, runtime in enumerate(runtimes)
@@ -170,21 +170,21 @@ class Batcher:
     def _compute_batches(self, runtime: Runtime, in_hand: list[Part]) -> None:
         """Compute batches until the end; `in_hand` holds the one under way."""
         while not self._closing.is_set():
-            in_hand[:] = self._take_parts()
+            in_hand[:] = self._take_parts(runtime.device)
             if in_hand:
                 self._tell(in_hand)
                 outcomes = compute(runtime, assemble([part.items for part in in_hand]))
                 self._deliver(in_hand, outcomes)
 
-    def _take_parts(self) -> list[Part]:
-        """Wait for items, and take this thread's share of them; nothing when the callers gave up, or at the end."""
+    def _take_parts(self, device: str) -> list[Part]:
+        """Wait for items, and take a device's share of them; nothing when the callers gave up, or at the end."""
         with self._changed:
-            self._idle += 1
+            self._idle.append(device)
             try:
                 self._changed.wait_for(lambda: self._line.items or self._closing.is_set())
-                share = -(-self._line.items // self._idle)  # the other idle threads get theirs
+                share = -(-self._line.items // len(set(self._idle)))  # the other idle devices get theirs
             finally:
-                self._idle -= 1
+                self._idle.remove(device)
             parts = self._line.next_batch(min(share, self.limit), time.perf_counter())
             if self._line.items:
                 self._changed.notify()

@@ -50,7 +50,7 @@ def choose_limit(runtime: Runtime, setting: int, item_size: Size) -> BatchLimit:
         item_size: (width, height) in pixels of a usual item.
     """
     if setting:
-        runtime.infer(_noise(setting, item_size))
+        runtime.warm_up(_noise(setting, item_size))
         return BatchLimit(setting, {})
     seconds = measure_batches(runtime, item_size)
     return BatchLimit(smallest_useful(seconds), seconds)
@@ -61,7 +61,7 @@ def measure_batches(runtime: Runtime, item_size: Size) -> dict[int, float]:
     seconds: dict[int, float] = {}
     for size in SIZES:
         items = _noise(size, item_size)
-        runtime.infer(items)  # the first of its size prepares memory
+        runtime.warm_up(items)
         seconds[size] = min(_time(runtime, items) for _ in range(ROUNDS))
         useful = smallest_useful(seconds)
         if 2 * seconds[size] > LONGEST_BATCH_S or useful * 2**MISSES <= size:

@@ -2,20 +2,21 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from rich.progress import Progress
 from rich.table import Table
 
 from service.bench.contenders import LITSERVE, NETWORKS, OURS, PLAIN, Contender, Contest, Part
-from service.bench.figures import Figures, image_rate, median_ratio, percentile, summarize_rounds
+from service.bench.figures import Figures, image_rate, median_ratio, percentile, server_cpu_ms, summarize_rounds
 from service.bench.job import LoadResult
 from service.bench.report import Target, cell, errors_cell, machine_line, print_table, progress_bar
 from service.bench.requests import Address, Photograph, load_job
 from service.bench.servers import LOOPBACK, ServerProcess, free_port, log_folder, measure_load
 
 BUSY, CROWDED = 8, 32
+CPU_COLUMNS = ("server's CPU ms an answer", "load generator's", "x the CPU time of fasterpose")
 SETTLE_S = 1.0
 """A first load of every server that is not counted: BentoML learns from it how long to wait for a batch."""
 
@@ -37,7 +38,11 @@ class Rival:
     def load(self, concurrency: int, seconds: float) -> LoadResult:
         """One load; the server runs meanwhile."""
         with self.process.awake():
-            return measure_load(load_job(self.address, "multipart", self.photograph, concurrency, seconds))
+            before = self.process.cpu_seconds()
+            result = measure_load(load_job(self.address, "multipart", self.photograph, concurrency, seconds))
+            after = self.process.cpu_seconds()
+        taken = None if before is None or after is None else after - before
+        return replace(result, server_cpu_seconds=taken)
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,15 @@ def print_entries(contests: Sequence[Contest], entries: Sequence[Entry], turns: 
     for contest in contests:
         title = f"{contest.title}; medians of {turns.rounds} rounds of {turns.seconds:g} s; {machine_line()}"
         table = Table("server", title=title)
-        for column in ("concurrency", "images/s", "p50 ms", "p99 ms", "errors", f"{OURS} is x times as fast"):
+        for column in (
+            "concurrency",
+            "images/s",
+            "p50 ms",
+            "p99 ms",
+            "errors",
+            f"{OURS} is x times as fast",
+            *CPU_COLUMNS,
+        ):
             table.add_column(column, justify="right")
         for entry in (entry for entry in entries if entry.part == contest.part):
             figures = entry.figures
@@ -104,6 +117,9 @@ def print_entries(contests: Sequence[Contest], entries: Sequence[Entry], turns: 
                 cell(figures.p99_ms),
                 errors_cell(figures.errors),
                 cell(rate_ratio(entries, entry), 2),
+                cell(figures.server_cpu_ms, 2),
+                cell(figures.client_cpu_ms, 2),
+                cell(cpu_ratio(entries, entry), 2),
             )
         print_table(table)
 
@@ -120,7 +136,12 @@ def entries_content(contests: Sequence[Contest], entries: Sequence[Entry], turns
         "turns": asdict(turns),
         "parts": {contest.part: contest.title for contest in contests},
         "entries": [
-            asdict(entry) | {"figures": asdict(entry.figures), "ours_times_as_fast": rate_ratio(entries, entry)}
+            asdict(entry)
+            | {
+                "figures": asdict(entry.figures),
+                "ours_times_as_fast": rate_ratio(entries, entry),
+                "ours_times_as_thrifty": cpu_ratio(entries, entry),
+            }
             for entry in entries
         ],
         "targets": [asdict(target) | {"met": target.met} for target in contest_targets(entries)],
@@ -131,6 +152,12 @@ def rate_ratio(entries: Sequence[Entry], entry: Entry) -> float | None:
     """How many times as fast ours was as this one under the same load: the median over the rounds."""
     rates = [image_rate(result) for result in _ours_beside(entries, entry).results]
     return median_ratio(rates, [image_rate(result) for result in entry.results])
+
+
+def cpu_ratio(entries: Sequence[Entry], entry: Entry) -> float | None:
+    """How many times as much CPU time this one took for an answer as ours: the median over the rounds."""
+    ours = [server_cpu_ms(result) or 0.0 for result in _ours_beside(entries, entry).results]
+    return median_ratio([server_cpu_ms(result) or 0.0 for result in entry.results], ours)
 
 
 def _run_contest(contest: Contest, turns: Turns, progress: Progress) -> list[Entry]:

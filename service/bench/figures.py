@@ -21,6 +21,8 @@ class Figures:
         p99_ms: the latency that 99 of 100 good answers did not exceed.
         errors: name -> how often, over all rounds.
         answers: good answers, over all rounds.
+        server_cpu_ms: CPU time of the server for an answer, if it is known.
+        client_cpu_ms: CPU time of the load generator for an answer.
     """
 
     images_per_second: float
@@ -29,6 +31,8 @@ class Figures:
     p99_ms: float | None
     errors: dict[str, int]
     answers: int
+    server_cpu_ms: float | None
+    client_cpu_ms: float | None
 
 
 def summarize_rounds(rounds: Sequence[LoadResult]) -> Figures:
@@ -40,6 +44,8 @@ def summarize_rounds(rounds: Sequence[LoadResult]) -> Figures:
         p99_ms=_median_percentile(rounds, 99),
         errors=dict(sum((Counter(result.errors) for result in rounds), Counter[str]())),
         answers=sum(result.images for result in rounds),
+        server_cpu_ms=_median(server_cpu_ms(result) for result in rounds),
+        client_cpu_ms=_median(client_cpu_ms(result) for result in rounds),
     )
 
 
@@ -51,6 +57,18 @@ def image_rate(result: LoadResult) -> float:
 def people_rate(result: LoadResult) -> float:
     """People in good answers a second."""
     return result.people / result.seconds if result.seconds > 0 else 0.0
+
+
+def server_cpu_ms(result: LoadResult) -> float | None:
+    """CPU time of the server for an answer, ms; None where it is not known or there was no answer."""
+    if result.server_cpu_seconds is None or not result.answers:
+        return None
+    return 1000 * result.server_cpu_seconds / result.answers
+
+
+def client_cpu_ms(result: LoadResult) -> float | None:
+    """CPU time of the load generator for an answer, ms; None where there was no answer."""
+    return 1000 * result.client_cpu_seconds / result.answers if result.answers else None
 
 
 def percentile(result: LoadResult, percent: float) -> float | None:
@@ -65,5 +83,10 @@ def median_ratio(numerators: Iterable[float], denominators: Iterable[float]) -> 
 
 
 def _median_percentile(rounds: Sequence[LoadResult], percent: float) -> float | None:
-    values = [value for result in rounds if (value := percentile(result, percent)) is not None]
-    return statistics.median(values) if values else None
+    return _median(percentile(result, percent) for result in rounds)
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """The median of those that are there."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

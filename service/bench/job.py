@@ -50,6 +50,9 @@ class LoadResult:
         people: people in these answers.
         latencies_ms: of each good answer, from the first byte sent to the last byte read.
         errors: HTTP status, gRPC status or exception -> how often.
+        answers: all of the load, those before and after the measured time included.
+        client_cpu_seconds: CPU time of the load generator for these answers.
+        server_cpu_seconds: CPU time of the server for these answers, if it is known.
     """
 
     seconds: float
@@ -57,6 +60,9 @@ class LoadResult:
     people: int
     latencies_ms: list[float]
     errors: dict[str, int]
+    answers: int = 0
+    client_cpu_seconds: float = 0.0
+    server_cpu_seconds: float | None = None
 
     def to_json(self) -> bytes:
         """The result as JSON."""

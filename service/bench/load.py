@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from service.bench.http_client import RefusedError, open_http_askers
@@ -53,13 +53,15 @@ async def run_load(job: LoadJob) -> LoadResult:
     """Load a server as the job says."""
     answers: list[Answer] = []
     stop = asyncio.Event()
+    cpu_before = time.process_time()
     async with open_askers(job) as askers:
         tasks = [asyncio.create_task(_keep_asking(asker, answers, stop)) for asker in askers]
         opened = await _everybody_answered(answers, job.concurrency, WARM_UP_S)
         closed = await _everybody_answered(answers, job.concurrency, job.seconds)
         stop.set()
         await asyncio.gather(*tasks)
-    return summarize(answers, opened, closed)
+    cpu_seconds = time.process_time() - cpu_before
+    return replace(summarize(answers, opened, closed), answers=len(answers), client_cpu_seconds=cpu_seconds)
 
 
 def open_askers(job: LoadJob) -> AbstractAsyncContextManager[Sequence[Asker]]:

@@ -1,6 +1,5 @@
 """What was measured, as tables in Markdown, ready to be pasted, and as JSON; and on which machine."""
 
-import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -15,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from model.contract.machine import processor_name
+from service.runtime.devices import available_cores
 
-TABLE_WIDTH = 200
+TABLE_WIDTH = 250
 """Characters: a table in a pipe is not cut."""
 
 
@@ -89,7 +89,7 @@ def machine() -> dict[str, object]:
     """The processor, the cores that this process may use, and the versions that matter."""
     return {
         "processor": processor_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_cores(),
         "python": platform.python_version(),
         "openvino": metadata.version("openvino"),
     }

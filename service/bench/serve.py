@@ -78,6 +78,11 @@ class Load:
         return images_per_second(self.raw, len(self.inputs.crops), detect=self.detect)
 
     @property
+    def decoded_rates(self) -> list[float]:
+        """Images a second of the networks and the decoder, in each round: what is left for a server to reach."""
+        return images_per_second(self.raw, len(self.inputs.crops), detect=self.detect, decode=True)
+
+    @property
     def served_share(self) -> float | None:
         """The served rate as a share of the networks' own; 1 is a server that costs nothing."""
         return median_ratio([image_rate(result) for result in self.results], self.raw_rates)

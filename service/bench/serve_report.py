@@ -30,7 +30,9 @@ def print_loads(loads: Sequence[Load], networks: Networks, plan: ServePlan) -> N
         "p99 ms",
         "errors",
         "networks alone, images/s",
+        "and decoding",
         "served share",
+        "with decoding",
     ):
         table.add_column(column, justify="right")
     for load in loads:
@@ -45,7 +47,9 @@ def print_loads(loads: Sequence[Load], networks: Networks, plan: ServePlan) -> N
             cell(figures.p99_ms),
             errors_cell(figures.errors),
             cell(statistics.median(load.raw_rates)),
+            cell(statistics.median(load.decoded_rates)),
             cell(load.served_share, 2),
+            cell(median_ratio([image_rate(result) for result in load.results], load.decoded_rates), 2),
         )
     print_table(table)
 
@@ -102,8 +106,13 @@ def loads_content(loads: Sequence[Load], networks: Networks, plan: ServePlan) ->
 
 def _load_content(load: Load) -> dict[str, object]:
     rounds = [
-        {"images_per_second": image_rate(result), "people": result.people, **asdict(result), "networks_alone": alone}
-        for result, alone in zip(load.results, load.raw_rates, strict=True)
+        {
+            "images_per_second": image_rate(result),
+            **asdict(result),
+            "networks_alone": alone,
+            "networks_and_decoding": decoded,
+        }
+        for result, alone, decoded in zip(load.results, load.raw_rates, load.decoded_rates, strict=True)
     ]
     return {
         "photograph": load.photograph.name,

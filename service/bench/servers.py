@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from service.bench.job import LoadJob, LoadResult
+from service.bench.processes import cpu_seconds, family
 from service.errors import UnavailableError
 from service.settings import ENV_PREFIX, ServiceSettings
 
@@ -73,7 +74,7 @@ class ServerProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=child_environment(environment),
-                start_new_session=True,  # its workers are stopped and ended with it
+                start_new_session=True,  # a group of its own, so that what is left of it can be ended
             )
 
     def wait_until_ready(self, port: int, path: str) -> None:
@@ -97,23 +98,33 @@ class ServerProcess:
         finally:
             self._signal(signal.SIGSTOP)
 
+    def cpu_seconds(self) -> float | None:
+        """CPU time that the server and its workers have taken so far; None where it is not known."""
+        return cpu_seconds(family(self._process.pid))
+
     def stop(self) -> None:
         """End the server and all its workers."""
         self._signal(signal.SIGCONT)
+        members = family(self._process.pid)
         self._signal(signal.SIGTERM)
         try:
             self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            self._signal(signal.SIGKILL)  # whatever is left of the group
+            _send(signal.SIGKILL, members)  # whatever is left of it
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # and where families are not known, of its group
             self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        try:
-            os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            return  # all of it has ended
+        _send(number, family(self._process.pid))
+
+
+def _send(number: signal.Signals, pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it has ended
+            os.kill(pid, number)
 
 
 @contextmanager

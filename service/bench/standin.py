@@ -54,6 +54,9 @@ class SpinRuntime:
         _hash(self._rounds)
         return np.zeros((len(batch), *self._output_shape), dtype=np.float32)
 
+    def warm_up(self, batch: ImageArray) -> None:
+        """There is nothing to get ready."""
+
 
 def _hash(rounds: int) -> float:
     """Hash so many times, and tell how many seconds it took."""

@@ -62,6 +62,10 @@ class Runtime(Protocol):
         """
         ...
 
+    def warm_up(self, batch: ImageArray) -> None:
+        """Compute a batch in all ways that `infer` may; the first of a shape takes up to 0.1 s longer than the next."""
+        ...
+
 
 class DeviceGraph(Protocol):
     """A bundle's graph on one device."""

@@ -1,5 +1,6 @@
 """`--device` and `--runtime`: which devices compute, and what runs on them."""
 
+import os
 import re
 
 from service.runtime.base import RuntimeUnavailableError
@@ -33,6 +34,11 @@ def choose_runtime(choice: RuntimeChoice, devices: tuple[str, ...]) -> RuntimeKi
     if choice != "auto":
         return choice
     return "torch" if is_cuda(devices[0]) else "openvino"
+
+
+def available_cores() -> int:
+    """The CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_cuda(device: str) -> bool:

@@ -9,12 +9,13 @@ from model.contract.crop import Size
 from model.contract.spec import DetectorSpec, PoseSpec, Provenance
 from service.runtime import openvino
 from service.runtime.base import DeviceGraph, Precision, Runtime, RuntimeUnavailableError
-from service.runtime.devices import choose_runtime, is_cuda, parse_devices
+from service.runtime.devices import available_cores, choose_runtime, is_cuda, parse_devices
 from service.runtime.precision import choose_precision, graph_file
 from service.settings import RuntimeKind, ServiceSettings
 
-STREAMS, CUDA_STREAMS = 1, 2
-"""Runtimes on a device, where the settings leave it open: on CUDA one computes while the other copies."""
+STREAMS = 2
+"""Runtimes on a device, where the settings leave it open: on CUDA one computes while the other copies; on CPUs see
+`OpenVinoGraph`."""
 
 
 class OpenRuntimes(NamedTuple):
@@ -47,7 +48,7 @@ def open_runtimes(folder: Path, spec: PoseSpec | DetectorSpec, settings: Service
     kind = choose_runtime(settings.runtime, devices)
     precision = _precision(folder, spec.provenance, kind, devices, settings)
     graph = graph_file(folder, kind, precision)
-    streams = settings.streams or (CUDA_STREAMS if is_cuda(devices[0]) else STREAMS)
+    streams = settings.streams or _default_streams(devices, settings.threads)
     opened = [
         _open_graph(graph, kind, precision, device, settings.threads, streams, spec.input_size) for device in devices
     ]
@@ -57,6 +58,11 @@ def open_runtimes(folder: Path, spec: PoseSpec | DetectorSpec, settings: Service
         return opened[index // streams].open_runtime()
 
     return OpenRuntimes(graph, runtimes, reopen)
+
+
+def _default_streams(devices: tuple[str, ...], threads: int) -> int:
+    """Two, but on a CPU no more than threads that compute."""
+    return STREAMS if is_cuda(devices[0]) else min(STREAMS, threads or available_cores())
 
 
 def _precision(

@@ -83,6 +83,10 @@ class TorchRuntime:
         with as_runtime_errors():
             return self._compute(batch)
 
+    def warm_up(self, batch: ImageArray) -> None:
+        """Compute a batch, and forget it."""
+        self.infer(batch)
+
 
 def fast_precisions(device: str) -> tuple[Precision, ...]:
     """Precisions faster than fp32 that a device computes in by itself, the one to prefer first.

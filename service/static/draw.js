@@ -1,62 +1,97 @@
-/* Boxes and skeletons on a canvas, in the colours of the server's own overlay. */
+/* Boxes and skeletons on a canvas, in the colours of the server's own overlay; and what lies under the pointer. */
+
+import { points } from "./people.js";
 
 const LEFT = "#ff8a4c", RIGHT = "#38bdf8", MIDDLE = "#a3e635", EDGE = "#111827", BOX = "#fafafa";
+const FADED = 0.22;
 
-export function draw(canvas, picture, size, people, skeleton, options) {
-  canvas.width = size.width;
-  canvas.height = size.height;
+/* `scale` is canvas pixels for each pixel of the photograph; people are in the latter. */
+export function draw(canvas, picture, size, scale, people, skeleton, { threshold, boxes, chosen, hovered }) {
+  canvas.width = Math.round(size.width * scale);
+  canvas.height = Math.round(size.height * scale);
   const pen = canvas.getContext("2d");
+  if (picture) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  pen.scale(scale, scale);
   pen.lineCap = pen.lineJoin = "round";
-  if (picture) pen.drawImage(picture, 0, 0, size.width, size.height);
+  const focus = hovered?.person ?? chosen;
   for (const person of [...people].reverse()) {
-    pen.globalAlpha = options.chosen && options.chosen !== person ? 0.25 : 1;
+    pen.globalAlpha = focus && focus !== person ? FADED : 1;
     const width = lineWidth(person.bbox, size);
-    if (options.boxes) drawBox(pen, person, width);
-    if (skeleton) drawSkeleton(pen, person, skeleton, options.keypointThreshold, width);
+    if (boxes) drawBox(pen, person, width);
+    if (skeleton) drawSkeleton(pen, person, skeleton, threshold, width);
   }
   pen.globalAlpha = 1;
+  if (hovered?.point) drawRing(pen, hovered.point, lineWidth(hovered.person.bbox, size));
+}
+
+/* The keypoint within `reach` pixels of a place, or else the smallest box around it. */
+export function under(place, people, skeleton, threshold, reach) {
+  let best = null;
+  for (const person of people) {
+    points(person).forEach((point, i) => {
+      const distance = Math.hypot(point.x - place.x, point.y - place.y);
+      if (point.score >= threshold && distance <= reach && distance < (best?.distance ?? Infinity)) {
+        best = { person, point, name: skeleton?.names[i] ?? `keypoint ${i}`, distance };
+      }
+    });
+  }
+  return best ?? boxUnder(place, people);
+}
+
+function boxUnder(place, people) {
+  const inside = people.filter(({ bbox: [x, y, width, height] }) =>
+    place.x >= x && place.x <= x + width && place.y >= y && place.y <= y + height);
+  inside.sort((a, b) => a.bbox[2] * a.bbox[3] - b.bbox[2] * b.bbox[3]);
+  return inside.length ? { person: inside[0] } : null;
 }
 
 function lineWidth([, , width, height], size) {
-  const floor = Math.max(size.width, size.height) / 600;
-  return Math.min(Math.max(Math.sqrt(width * height) / 70, floor, 1), 14);
+  const floor = Math.max(size.width, size.height) / 400;
+  return Math.min(Math.max(Math.sqrt(width * height) / 70, floor, 1), Math.max(14, 2 * floor));
 }
 
 function drawBox(pen, person, lineWidth) {
-  const [x, y, width, height] = person.bbox;
   for (const [colour, grown] of [[EDGE, 2], [BOX, 0]]) {
     pen.strokeStyle = colour;
     pen.lineWidth = Math.max(1, lineWidth / 3) + grown;
-    pen.strokeRect(x, y, width, height);
+    pen.strokeRect(...person.bbox);
   }
 }
 
 function drawSkeleton(pen, person, skeleton, threshold, width) {
-  const points = skeleton.names.map((_, i) => person.keypoints.slice(3 * i, 3 * i + 3));
-  const seen = (i) => points[i][2] >= threshold;
+  const all = points(person);
+  const seen = (i) => all[i].score >= threshold;
   const limbs = skeleton.edges.filter(([start, end]) => seen(start) && seen(end));
   for (const outline of [true, false]) {
     for (const [start, end] of limbs) {
       pen.strokeStyle = outline ? EDGE : limbColour(skeleton.names[start], skeleton.names[end]);
-      pen.lineWidth = width + (outline ? 2 : 0);
+      pen.lineWidth = width * (outline ? 1.35 : 1) + (outline ? 1 : 0);
       pen.beginPath();
-      pen.moveTo(points[start][0], points[start][1]);
-      pen.lineTo(points[end][0], points[end][1]);
+      pen.moveTo(all[start].x, all[start].y);
+      pen.lineTo(all[end].x, all[end].y);
       pen.stroke();
     }
   }
-  points.forEach(([x, y], i) => {
-    if (seen(i)) drawJoint(pen, x, y, width * 0.75 + 0.5, sideColour(skeleton.names[i]));
+  all.forEach(({ x, y }, i) => {
+    if (seen(i)) drawJoint(pen, x, y, width * 0.8 + 0.5, sideColour(skeleton.names[i]));
   });
 }
 
 function drawJoint(pen, x, y, radius, colour) {
-  for (const [fill, size] of [[EDGE, radius + 1], [colour, radius]]) {
+  for (const [fill, size] of [[EDGE, radius * 1.25 + 0.5], [colour, radius]]) {
     pen.fillStyle = fill;
     pen.beginPath();
     pen.arc(x, y, size, 0, 2 * Math.PI);
     pen.fill();
   }
+}
+
+function drawRing(pen, { x, y }, width) {
+  pen.strokeStyle = BOX;
+  pen.lineWidth = width * 0.6;
+  pen.beginPath();
+  pen.arc(x, y, width * 2.2, 0, 2 * Math.PI);
+  pen.stroke();
 }
 
 function sideColour(name) {

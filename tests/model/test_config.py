@@ -4,6 +4,8 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the train extra")
 
+import torch
+
 from model.build import build_loss, build_network
 from model.cli import RECIPES
 from model.config import Recipe, RecipeError, read_recipe
@@ -47,7 +49,8 @@ def test_every_shipped_recipe_reads_and_builds(path: Path) -> None:
     codec = recipe.codec.build()
     stride = recipe.codec.heatmap_stride
     assert codec.heatmap_size == (codec.input_size[0] // stride, codec.input_size[1] // stride)
-    network = build_network(recipe)
+    with torch.device("meta"):
+        network = build_network(recipe)
     assert network.heatmap_stride == recipe.codec.heatmap_stride
     if isinstance(recipe.network, FasterPoseRecipe):
         assert isinstance(network, FasterPose)
@@ -194,3 +197,22 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"absent\.toml cannot be read: No such file"):
         read_recipe(tmp_path / "absent.toml")
+
+
+def test_a_setting_replaces_keys_table_by_table(tmp_path: Path) -> None:
+    recipe, setting = write(tmp_path, RECIPE), tmp_path / "setting.toml"
+    setting.write_text('seed = 9\n[codec]\nsigma = 1.0\n[[training]]\nannotations = "other.json"\nimages = "other"\n')
+    plain, changed = read_recipe(recipe), read_recipe(recipe, setting)
+    assert (changed.seed, changed.codec.sigma, changed.name) == (9, 1.0, "mine")
+    assert [str(source.annotations) for source in changed.training] == ["other.json"]
+    assert changed.codec.model_copy(update={"sigma": 1.5}) == plain.codec
+    assert (changed.schedule, changed.network, changed.loss) == (plain.schedule, plain.network, plain.loss)
+
+
+def test_a_setting_that_is_wrong_is_named(tmp_path: Path) -> None:
+    setting = tmp_path / "setting.toml"
+    setting.write_text("[codec]\nsgima = 1.0\n")
+    with pytest.raises(RecipeError, match=r"mine\.toml with .*setting\.toml: codec\.sgima: unknown key"):
+        read_recipe(write(tmp_path, RECIPE), setting)
+    with pytest.raises(RecipeError, match=r"absent\.toml cannot be read"):
+        read_recipe(write(tmp_path, RECIPE), tmp_path / "absent.toml")

@@ -37,6 +37,12 @@ class FakeRuntime:
         self.input_size = input_size
         self.batches: list[int] = []
 
+    def warm_up(self, batch: ImageArray) -> None:
+        self.infer(batch)
+
+    def infer(self, batch: ImageArray) -> FloatArray:
+        raise NotImplementedError
+
 
 class Gate:
     """Holds a runtime back until it is let go."""

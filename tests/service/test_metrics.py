@@ -1,4 +1,5 @@
 import httpx
+from fastapi import FastAPI
 
 PNG = {"Content-Type": "image/png"}
 
@@ -17,9 +18,17 @@ async def test_requests_stages_people_and_models_are_counted(client: httpx.Async
         "fasterpose_persons_per_image_sum 2.0",
         'fasterpose_rejected_total{reason="too-large"} 1.0',
         "fasterpose_in_flight_requests 1.0",
+        "fasterpose_in_flight_limit 256.0",
+        "fasterpose_queue_limit 2048.0",
+        "fasterpose_ready 1.0",
         'model="fake-pose",precision="fp32",runtime="fake"',
         "process_resident_memory_bytes",
     ):
         assert line in text, line
     for stage in ("decode", "detect", "crop", "queue", "estimate", "postprocess", "encode"):
         assert f'fasterpose_stage_duration_seconds_count{{stage="{stage}"}} 1.0' in text
+
+
+async def test_readiness_is_a_metric(app: FastAPI, client: httpx.AsyncClient) -> None:
+    app.state.service.retire()
+    assert "fasterpose_ready 0.0" in (await client.get("/metrics")).text

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from grpc import StatusCode, aio
 
 from service.app import create_app
+from service.errors import UnavailableError
 from service.pb import pose_pb2
 from service.pb.pose_pb2_grpc import PoseServiceStub
 from service.serve import Ports, PoseServer, open_port, welcome
@@ -23,9 +24,9 @@ GRACE_S = 20
 
 
 @asynccontextmanager
-async def running(drain_s: int) -> AsyncGenerator[tuple[PoseServer, FastAPI, str, aio.Channel]]:
+async def running(drain_s: int, drain_delay_s: int = 0) -> AsyncGenerator[tuple[PoseServer, FastAPI, str, aio.Channel]]:
     """A server on loopback ports, its application, its HTTP address and a channel to it; it must end by itself."""
-    settings = ServiceSettings(http_port=0, grpc_port=0, drain_s=drain_s)
+    settings = ServiceSettings(http_port=0, grpc_port=0, drain_s=drain_s, drain_delay_s=drain_delay_s)
     app = create_app(settings, make_pipeline)
     server = PoseServer(app, settings, 0.0)
     with open_port("127.0.0.1", 0, "--http-port") as listener:
@@ -93,6 +94,26 @@ async def test_a_second_interrupt_does_not_wait(photo: bytes) -> None:
         server.handle_exit(signal.SIGINT, None)
         assert (await failure(call)).code() in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED}
     blocked.release()
+
+
+async def test_requests_are_let_in_until_balancers_know(photo: bytes) -> None:
+    async with (
+        running(GRACE_S, drain_delay_s=1) as (server, _, address, channel),
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        server.handle_exit(signal.SIGTERM, None)
+        assert (await client.get(f"{address}/readyz")).status_code == 503
+        late = await client.post(f"{address}/v1/pose", content=photo, headers=PNG)
+        call = await PoseServiceStub(channel).Estimate(request_of(photo))
+        assert len(late.json()["results"]) == len(call.results) == 2
+    with pytest.raises(UnavailableError), server.service.admitted():
+        pass
+
+
+async def test_an_interrupt_ends_the_delay() -> None:
+    async with running(GRACE_S, drain_delay_s=100 * GRACE_S) as (server, *_):
+        server.handle_exit(signal.SIGTERM, None)
+        server.handle_exit(signal.SIGINT, None)
 
 
 def test_a_taken_port_names_its_flag() -> None:

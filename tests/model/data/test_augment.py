@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 from model.config import AugmentationRecipe
 from model.contract.arrays import DoubleArray
-from model.contract.crop import CropWindow
+from model.contract.crop import CropTransform, CropWindow
 from model.contract.skeleton import COCO_17
 from model.data.augment import UPPER_PROBABILITY, Augmentation
 from tests.model.drawn import figure_at
@@ -111,20 +113,33 @@ def test_the_better_labelled_half_is_taken(hidden: list[int], kept: slice | None
 
 @settings(max_examples=30)
 @given(st.integers(0, 2**63), st.floats(0.01, 0.5))
-def test_colours_stay_near_and_keep_their_order(seed: int, bound: float) -> None:
-    crop = np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, axis=2)
+def test_grey_levels_stay_near_and_keep_their_order(seed: int, bound: float) -> None:
     augmentation = Augmentation(STILL.model_copy(update={"brightness": bound}), COCO_17)
-    changed = augmentation.colours(crop, np.random.default_rng(seed))
-    assert changed.dtype == np.uint8
-    assert changed.shape == crop.shape
-    levels = changed[:, 0, 0].astype(int)
+    changed = augmentation.levels(np.random.default_rng(seed))
+    assert changed is not None
+    assert (changed.dtype, changed.shape) == (np.uint8, (256,))
+    levels = changed.astype(int)
     assert (np.diff(levels) >= 0).all()
     assert np.abs(levels - np.arange(256)).max() <= 255 * bound * 1.5 + 1
-    again = augmentation.colours(crop, np.random.default_rng(seed))
+    again = augmentation.levels(np.random.default_rng(seed))
+    assert again is not None
     assert np.array_equal(changed, again)
 
 
-def test_without_brightness_pixels_stay_and_no_random_number_is_taken() -> None:
-    crop, rng = np.zeros((2, 2, 3), dtype=np.uint8), np.random.default_rng(3)
-    assert Augmentation(STILL, COCO_17).colours(crop, rng) is crop
+def test_without_brightness_levels_stay_and_no_random_number_is_taken() -> None:
+    rng = np.random.default_rng(3)
+    assert Augmentation(STILL, COCO_17).levels(rng) is None
     assert rng.random() == np.random.default_rng(3).random()
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**31), st.floats(0, 0.5), st.floats(0, 90), st.floats(0, 0.3), st.floats(0, 1))
+def test_no_window_leaves_the_reach(seed: int, scale: float, rotation: float, shift: float, half: float) -> None:
+    recipe = AugmentationRecipe(scale=scale, rotation=rotation, shift=shift, half_body_probability=half)
+    augmentation = Augmentation(recipe, COCO_17)
+    left, top, right, bottom = augmentation.reach(UPRIGHT, POINTS, ALL)
+    window = augmentation.window(UPRIGHT, POINTS, ALL, np.random.default_rng(seed))
+    corners = np.array([(0.0, 0.0), (96, 0), (0, 128), (96, 128)])
+    seen = CropTransform(replace(window, mirrored=False), (96, 128)).points_to_image(corners)
+    assert (seen >= np.array([left, top]) - 1e-6).all()
+    assert (seen <= np.array([right, bottom]) + 1e-6).all()

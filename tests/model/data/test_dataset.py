@@ -131,6 +131,17 @@ def test_an_epoch_holds_every_sample_once_and_resumes_where_it_was(
     assert (len(whole), len(resumed)) == (count, count - resumed.skip)
 
 
+def test_a_limited_epoch_draws_other_samples_each_time_and_resumes() -> None:
+    sampler = EpochSampler(100, seed=4, limit=10)
+    first = [key.sample for key in sampler]
+    assert len(set(first)) == len(sampler) == sampler.count == 10
+    sampler.skip = 7
+    assert [key.sample for key in sampler] == first[7:]
+    sampler.epoch, sampler.skip = 1, 0
+    assert set(first) != {key.sample for key in sampler}
+    assert EpochSampler(3, seed=4, limit=10).count == 3
+
+
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     sampler = EpochSampler(50, seed=1)
     first = [key.sample for key in sampler]

@@ -34,6 +34,14 @@ def test_every_person_occurs_as_often_as_its_source_repeats(data: Path) -> None:
     assert len({id(sample.person) for sample in samples if sample.image_path.name == "train-2.png"}) == 1
 
 
+def test_a_part_of_the_people_is_spread_over_the_file(data: Path) -> None:
+    everybody = [sample.person.id for sample in read_training_samples(data, (source(),), COCO_17)]
+    some = [sample.person.id for sample in read_training_samples(data, (source(people=3, repeat=2),), COCO_17)]
+    assert len(everybody) == 6
+    assert some == [person for person in everybody[::2] for _ in range(2)]
+    assert len(read_training_samples(data, (source(people=7),), COCO_17)) == 6
+
+
 def test_validation_sources_read_alike(data: Path) -> None:
     validation = ValidationSource(name="v", annotations=Path("val.json"), images=Path("images"), metric="ap")
     assert [sample.person.image_id for sample in read_samples(data, validation, COCO_17)] == [1, 2]

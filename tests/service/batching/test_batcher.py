@@ -226,8 +226,9 @@ async def test_with_two_runtimes_one_death_leaves_the_other_at_work(make: Make) 
     birth.set()
 
 
-async def test_idle_runtimes_share_a_crowd(make: Make) -> None:
+async def test_idle_devices_share_a_crowd(make: Make) -> None:
     runtimes = [GatedDoubler(), GatedDoubler()]
+    runtimes[1].device = "gpu"
     batcher = make(*runtimes)
     crowd = asyncio.create_task(batcher.run(items(*range(8))))
     for runtime in runtimes:
@@ -236,6 +237,12 @@ async def test_idle_runtimes_share_a_crowd(make: Make) -> None:
         runtime.gate.go.set()
     assert (await crowd).values[:, 0].tolist() == [2 * i for i in range(8)]
     assert sum(sum(runtime.batches) for runtime in runtimes) == 8
+
+
+async def test_idle_streams_of_one_device_do_not_part_a_batch(make: Make) -> None:
+    runtimes = [Doubler(), Doubler()]
+    await make(*runtimes).run(items(0, 1, 2, 3))
+    assert sorted(runtime.batches for runtime in runtimes) == [[], [4]]
 
 
 async def test_a_full_line_is_an_overload(make: Make) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from service.bench.contest import (
     Entry,
     Turns,
     contest_targets,
+    cpu_ratio,
     entries_content,
     print_entries,
     rate_ratio,
@@ -88,8 +90,23 @@ def test_targets_name_the_peer_and_the_load(capsys: pytest.CaptureFixture[str]) 
     assert len(targets) == 4
     contests = [Contest("Title", NETWORKS, Photograph("x", b""), ())]
     print_entries(contests, entries, Turns((1, 8), 1.0, 1))
-    assert capsys.readouterr().out.count(OURS) == 3  # a column and two rows; the other part is not printed
+    assert capsys.readouterr().out.count(OURS) == 4  # two columns and two rows; the other part is not printed
     assert json.dumps(entries_content(contests, entries, Turns((1, 8), 1.0, 1)))
+
+
+def test_cpu_time_is_told_by_the_answer() -> None:
+    def thrifty(name: str, *server_cpu_seconds: float) -> Entry:
+        rounds = [
+            replace(result(100), answers=200, server_cpu_seconds=seconds, client_cpu_seconds=0.02)
+            for seconds in server_cpu_seconds
+        ]
+        return Entry(STAND_INS, name, 8, rounds)
+
+    entries = [thrifty(OURS, 0.2, 0.1), thrifty(LITSERVE, 0.6, 0.4), entry(BENTOML, 8, 10, part=STAND_INS)]
+    assert entries[1].figures.server_cpu_ms == pytest.approx(2.5)
+    assert entries[1].figures.client_cpu_ms == pytest.approx(0.1)
+    assert cpu_ratio(entries, entries[1]) == pytest.approx(3.5)
+    assert (entries[2].figures.server_cpu_ms, entries[2].figures.client_cpu_ms) == (None, None)
 
 
 def test_servers_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

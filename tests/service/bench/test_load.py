@@ -35,6 +35,8 @@ async def test_so_many_requests_are_under_way_and_people_are_counted() -> None:
     assert result.people == 2 * result.images
     assert len(result.latencies_ms) == result.images
     assert min(result.latencies_ms) >= 2
+    assert result.answers > result.images
+    assert result.client_cpu_seconds > 0
     assert result.errors == {}
 
 

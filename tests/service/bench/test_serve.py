@@ -30,9 +30,9 @@ def make_load(
 ) -> Load:
     boxes = tuple((0.0, 0.0, 10.0, 10.0) for _ in range(people)) if "box" in name else None
     crops = np.zeros((people, 4, 4, 3), np.uint8)
-    load = Load(Photograph(name, b"", boxes), RawInputs(crops[:1], crops), transport, concurrency)
+    load = Load(Photograph(name, b"", boxes), RawInputs(b"", crops[:1], crops), transport, concurrency)
     load.results.append(result(rate, milliseconds, people=people))
-    load.raw.append(RawRates({1: 20.0}, {1: 100.0, 5: 200.0}))
+    load.raw.append(RawRates({1: 20.0}, {1: 100.0, 5: 200.0}, 100.0))
     return load
 
 
@@ -53,6 +53,7 @@ def test_the_served_share_is_that_of_the_networks_alone() -> None:
     """5 people: 5/200 s for the crops, 1/20 s for the detector."""
     boxes = make_load("5 boxes", 5, "raw", 8, rate=36)
     assert boxes.served_share == pytest.approx(36 / 40)
+    assert boxes.decoded_rates == pytest.approx([1 / (5 / 200 + 1 / 100)])
     assert make_load("5 people", 5, "raw", 8, rate=12).served_share == pytest.approx(12 * 0.075)
 
 

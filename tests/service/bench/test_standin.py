@@ -79,7 +79,7 @@ def test_the_networks_alone_are_measured_at_every_batch_size(photo: bytes) -> No
     assert inputs.crops.shape == (6, 64, 48, 3)
     rates = measure_raw(networks, inputs)
     assert 6 in rates.pose
-    assert min(*rates.pose.values(), *rates.detector.values()) > 0
+    assert min(*rates.pose.values(), *rates.detector.values(), rates.decoder) > 0
 
 
 def test_all_runtimes_of_a_network_count() -> None:
@@ -90,9 +90,9 @@ def test_all_runtimes_of_a_network_count() -> None:
 
 def test_the_raw_rate_adds_up_the_networks_at_their_best_batch_sizes() -> None:
     rounds = [
-        RawRates({1: 10.0, 2: 20.0}, {1: 50.0, 5: 100.0}),
-        RawRates({1: 10.0, 2: 10.0}, {1: 500.0, 5: 100.0}),
-        RawRates({1: 10.0, 2: 20.0}, {1: 50.0, 5: 50.0}),
+        RawRates({1: 10.0, 2: 20.0}, {1: 50.0, 5: 100.0}, 50.0),
+        RawRates({1: 10.0, 2: 10.0}, {1: 500.0, 5: 100.0}, 50.0),
+        RawRates({1: 10.0, 2: 20.0}, {1: 50.0, 5: 50.0}, 50.0),
     ]
     assert images_per_second(rounds, 5, detect=True) == pytest.approx([10.0, 1 / 0.15, 1 / 0.15])
     assert images_per_second(rounds, 5, detect=False) == pytest.approx([20.0, 20.0, 10.0])

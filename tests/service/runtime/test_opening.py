@@ -57,9 +57,19 @@ def test_every_device_and_stream_has_a_runtime(bundles: tuple[Path, Path], opene
         assert replacement.device == runtime.device
 
 
-def test_a_cpu_has_one_stream_by_default(bundles: tuple[Path, Path], opened: list[FakeGraph]) -> None:
-    assert len(load_pose_model(settings_for(bundles[0], precision="fp32")).runtimes) == 1
-    assert opened[0].asked == ("model.onnx", "fp32", 0, 1)
+@pytest.mark.parametrize(("cores", "threads", "streams"), [(2, 0, 2), (16, 0, 2), (1, 0, 1), (8, 1, 1), (1, 4, 2)])
+def test_a_cpu_has_two_streams_by_default_if_it_has_the_threads(
+    bundles: tuple[Path, Path],
+    opened: list[FakeGraph],
+    monkeypatch: pytest.MonkeyPatch,
+    cores: int,
+    threads: int,
+    streams: int,
+) -> None:
+    monkeypatch.setattr(opening, "available_cores", lambda: cores)
+    settings = settings_for(bundles[0], precision="fp32", threads=threads)
+    assert len(load_pose_model(settings).runtimes) == streams
+    assert opened[0].asked == ("model.onnx", "fp32", threads, streams)
 
 
 def test_auto_takes_what_every_device_computes_in(

@@ -8,7 +8,7 @@ import pytest
 
 from model.contract.arrays import FloatArray
 from service.runtime.base import RuntimeUnavailableError
-from service.runtime.openvino import OpenVinoGraph, OpenVinoRuntime, fast_precisions, supports_bf16
+from service.runtime.openvino import OpenVinoGraph, OpenVinoRuntime, cores_of, fast_precisions, supports_bf16
 from tests.service.onnx_files import detector_graph, pose_graph
 
 
@@ -71,9 +71,50 @@ def test_streams_compute_side_by_side_and_do_not_mix_their_batches(graph: Path) 
 @pytest.mark.parametrize("streams", [1, 2])
 def test_a_graph_has_the_streams_and_threads_that_were_asked_for(graph: Path, streams: int) -> None:
     runtime = OpenVinoGraph(graph, "fp32", "cpu", threads=2, streams=streams, largest=(48, 64)).open_runtime()
-    compiled = cast("Any", runtime)._request.get_compiled_model()
+    assert_streams(cast("Any", runtime)._request, streams)
+    assert_streams(cast("Any", runtime)._request_alone, 1)
+
+
+def assert_streams(request: Any, streams: int) -> None:
+    compiled = request.get_compiled_model()
     assert compiled.get_property("NUM_STREAMS") == streams
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 2
+
+
+def test_a_batch_that_is_alone_has_all_cores_and_one_beside_another_has_a_stream(graph: Path) -> None:
+    """Another network of the process counts too: the cores are the same."""
+    runtime = OpenVinoGraph(graph, "fp32", "cpu", threads=2, streams=2, largest=(48, 64)).open_runtime()
+    used: list[str] = []
+    for name in ("_request", "_request_alone"):
+        setattr(runtime, name, Recorder(name, getattr(runtime, name), used))
+    crops = np.zeros((1, 64, 48, 3), np.uint8)
+    runtime.infer(crops)
+    with cores_of("cpu").occupied() as alone:
+        assert alone
+        runtime.infer(crops)
+    runtime.infer(crops)
+    assert used == ["_request_alone", "_request", "_request_alone"]
+    runtime.warm_up(crops)
+    assert sorted(used[3:]) == ["_request", "_request_alone"]
+
+
+class Recorder:
+    """An infer request that notes its name."""
+
+    def __init__(self, name: str, request: Any, used: list[str]) -> None:
+        self._name, self._request, self._used = name, request, used
+
+    def infer(self, *arguments: Any, **named: Any) -> Any:
+        self._used.append(self._name)
+        return self._request.infer(*arguments, **named)
+
+
+def test_a_failed_inference_leaves_the_cores_free(graph: Path) -> None:
+    runtime = open_one(graph)
+    with pytest.raises(Exception, match="shape"):
+        runtime.infer(np.zeros((1, 7, 7, 3), np.uint8))
+    with cores_of("cpu").occupied() as alone:
+        assert alone
 
 
 def test_an_unknown_device_is_refused_with_those_that_are_there(graph: Path) -> None:

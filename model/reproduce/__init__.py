@@ -1,0 +1,1 @@
+"""`fasterpose reproduce`: the rows of a published table trained at any scale, beside what the paper prints."""

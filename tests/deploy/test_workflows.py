@@ -1,0 +1,124 @@
+"""The CI of a public forge calls what is there: make targets, targets of the Dockerfile; and has few rights."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY
+
+WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
+MAKEFILE = (REPOSITORY / "Makefile").read_text()
+CHANGELOG = REPOSITORY / ".ci/changelog.py"
+
+Job = dict[str, Any]
+
+
+def read(path: Path) -> dict[Any, Any]:
+    return yaml.safe_load(path.read_text())
+
+
+def jobs() -> list[tuple[str, Job]]:
+    return [(f"{path.stem}/{name}", job) for path in WORKFLOWS for name, job in read(path)["jobs"].items()]
+
+
+def commands_of(job: Job) -> list[str]:
+    """The job's commands, one for each value of its matrix."""
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    for name, values in job.get("strategy", {}).get("matrix", {}).items():
+        place = f"${{{{ matrix.{name} }}}}"
+        commands = [
+            command.replace(place, str(value))
+            for command in commands
+            for value in (values if place in command else values[:1])
+        ]
+    return commands
+
+
+def test_there_are_both_workflows() -> None:
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
+
+
+@pytest.mark.parametrize(("name", "job"), jobs())
+def test_make_targets_exist(name: str, job: Job) -> None:
+    commands = commands_of(job)
+    assert commands, name
+    for command in commands:
+        words = command.split()
+        assert words[0] in {"make", "docker", "gh"}, command
+        if words[0] == "make":
+            assert re.search(rf"^{re.escape(words[1])}:", MAKEFILE, re.MULTILINE), command
+
+
+def test_style_types_and_tests_are_run_for_a_change() -> None:
+    ci = read(REPOSITORY / ".github/workflows/ci.yml")
+    always = {command for job in ci["jobs"].values() if "if" not in job for command in commands_of(job)}
+    assert always >= {"make lint", "make types", "make test-server PYTHON=python", "make test-train", "make release"}
+    nightly = set(commands_of(ci["jobs"]["nightly"]))
+    slow = set(re.findall(r"^(test-[a-z-]+):", MAKEFILE, re.MULTILINE)) - {"test-server", "test-train"}
+    assert {command.split()[1] for command in nightly} <= slow
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_may_only_read_unless_a_job_says_more(path: Path) -> None:
+    workflow = read(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    rights = {name: job["permissions"] for name, job in workflow["jobs"].items() if "permissions" in job}
+    assert rights == ({"release": {"contents": "write"}} if path.name == "release.yml" else {})
+    for name, job in workflow["jobs"].items():
+        assert job["timeout-minutes"] <= 120, name
+
+
+@pytest.mark.parametrize(("name", "job"), jobs())
+def test_actions_are_the_forges_own_with_a_version(name: str, job: Job) -> None:
+    for step in job["steps"]:
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[a-z-]+@(v\d+|[0-9a-f]{40})", step["uses"]), (name, step["uses"])
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False, name
+        assert "${{ github.event" not in step.get("run", ""), f"{name}: what a stranger wrote would be run"
+
+
+def test_the_built_targets_are_those_of_the_dockerfile() -> None:
+    dockerfile = REPOSITORY / "docker/Dockerfile"
+    if not dockerfile.exists():
+        pytest.skip("there is no docker/Dockerfile yet")
+    wanted = {target for _, job in jobs() for c in commands_of(job) for target in re.findall(r"--target (\w+)", c)}
+    assert wanted
+    assert wanted <= set(re.findall(r"^FROM \S+ AS (\S+)$", dockerfile.read_text(), re.MULTILINE))
+
+
+def run_changelog(folder: Path, changelog: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`.ci/changelog.py` of a project of version 1.2.3."""
+    (folder / ".ci").mkdir()
+    script = folder / ".ci/changelog.py"
+    script.write_text(CHANGELOG.read_text())
+    (folder / "CHANGELOG.md").write_text(changelog)
+    (folder / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
+    return subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True, check=False)
+
+
+LOG = "# Changelog\n\n## [Unreleased]\n\n- new\n\n## [1.2.3] - 2026-01-01\n\n- old\n\n## [1.2.2]\n\n- older\n"
+
+
+@pytest.mark.parametrize(("arguments", "printed"), [([], "- new\n"), ([""], "- new\n"), (["v1.2.3"], "- old\n")])
+def test_the_notes_of_a_release_are_its_section(tmp_path: Path, arguments: list[str], printed: str) -> None:
+    assert run_changelog(tmp_path, LOG, *arguments).stdout == printed
+
+
+@pytest.mark.parametrize(
+    ("changelog", "tag", "complaint"),
+    [
+        (LOG, "v1.2.4", "the tag is v1.2.4 and pyproject.toml has version 1.2.3"),
+        ("## [Unreleased]\n\n- new\n", "v1.2.3", "no section [1.2.3]"),
+        ("## [1.2.3]\n\n## [1.2.2]\n- older\n", "v1.2.3", "or nothing in it"),
+    ],
+)
+def test_a_release_without_its_section_is_refused(tmp_path: Path, changelog: str, tag: str, complaint: str) -> None:
+    ended = run_changelog(tmp_path, changelog, tag)
+    assert ended.returncode == 1
+    assert complaint in ended.stderr

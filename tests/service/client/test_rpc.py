@@ -1,0 +1,69 @@
+"""The clients over gRPC against the application's server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.client import AsyncGrpcPoseClient, GrpcPoseClient, Patience, PoseError, ServerUnreachableError
+from tests.service.rpc_client import rpc_server
+
+
+@pytest.fixture
+async def target(app: FastAPI) -> AsyncIterator[str]:
+    async with rpc_server(app) as server:
+        yield f"127.0.0.1:{server.port}"
+
+
+async def test_an_answer_has_the_fields_of_rest(target: str, client: httpx.AsyncClient, photo: bytes) -> None:
+    rest = (await client.post("/v1/pose", content=photo, headers={"Content-Type": "image/png"})).json()
+    async with AsyncGrpcPoseClient(target) as waiting:
+        content = dict((await waiting.estimate(photo)).content)
+    with GrpcPoseClient(target) as blocking:
+        same = dict((await asyncio.to_thread(blocking.estimate, photo)).content)
+        models = await asyncio.to_thread(blocking.models)
+    for answer in (rest, content, same):
+        assert set(answer.pop("timings_ms")) == {"decode", "detect", "queue", "estimate", "total"}
+    assert content == same == rest
+    assert {model["name"] for model in models} == {"fake-pose", "fake-detector"}
+
+
+async def test_choices_reach_the_server(target: str, photo: bytes) -> None:
+    async with AsyncGrpcPoseClient(target) as client:
+        answer = await client.estimate(photo, boxes=[(40, 60, 60, 140)], image_id="x", max_persons=1)
+        assert [(person.image_id, person.box_score) for person in answer.people] == [("x", 1)]
+        with pytest.raises(PoseError, match=r"422 invalid-option: .*person_threshold") as raised:
+            await client.estimate(photo, person_threshold=2)
+    assert raised.value.request_id
+
+
+async def test_frames_are_answered_in_order_and_a_bad_one_alone_fails(target: str, photo: bytes) -> None:
+    frames = [photo, b"no image", photo]
+    async with AsyncGrpcPoseClient(target) as client:
+        answers = [answer async for answer in client.stream(frames, person_threshold=0.5)]
+    assert [len(answer.people) for answer in answers] == [2, 0, 2]
+    assert [answer.images[0].error is None for answer in answers] == [True, False, True]
+
+
+async def test_a_blocking_stream_of_frames(target: str, photo: bytes) -> None:
+    with GrpcPoseClient(target) as client:
+        answers = await asyncio.to_thread(lambda: list(client.stream(iter([photo] * 3), max_persons=1)))
+    assert [len(answer.people) for answer in answers] == [1, 1, 1]
+
+
+async def test_frames_may_come_from_an_async_source(target: str, photo: bytes) -> None:
+    async def camera() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            yield photo
+
+    async with AsyncGrpcPoseClient(target) as client:
+        assert len([answer async for answer in client.stream(camera())]) == 2
+
+
+async def test_nobody_there_is_unreachable() -> None:
+    patience = Patience(timeout_s=20, retries=0)
+    async with AsyncGrpcPoseClient("127.0.0.1:1", patience=patience) as client:
+        with pytest.raises(ServerUnreachableError, match="no answer: "):
+            await client.estimate(b"photo")
