@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
-from model.contract.arrays import FloatArray
+from model.contract.arrays import DoubleArray
 from service.bench.report import print_table
 from service.bench.requests import Address
 from service.bench.serve import running_server, started_server
@@ -107,7 +107,7 @@ class Soak:
         """Whether nothing grew, nothing was answered wrongly and nothing was left over."""
         return not (self.resident.grows or self.files.grows or self.tally.surprises or self.stuck)
 
-    def _counted(self, name: str) -> FloatArray:
+    def _counted(self, name: str) -> DoubleArray:
         warm = [sample for sample in self.samples if sample.seconds >= 60 * self.plan.warm_up_minutes]
         if len(warm) < 2 * BLOCKS:
             raise UnavailableError(f"only {len(warm)} samples after the warm-up: the server or the machine stood still")

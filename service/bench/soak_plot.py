@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from model.contract.arrays import FloatArray, ImageArray
+from model.contract.arrays import DoubleArray, ImageArray
 from service.bench.soak import Soak
 from service.bench.soak_slope import Slope
 
@@ -29,7 +29,7 @@ def plot_soak(soak: Soak, path: Path) -> None:
     path.write_bytes(cv2.imencode(".png", np.concatenate(panels))[1].tobytes())
 
 
-def _panel(title: str, minutes: FloatArray, samples: Sequence[float], slope: Slope, warm_up: float) -> ImageArray:
+def _panel(title: str, minutes: DoubleArray, samples: Sequence[float], slope: Slope, warm_up: float) -> ImageArray:
     values = np.asarray(samples)
     canvas = np.full((HEIGHT, WIDTH, 3), 255, dtype=np.uint8)
     top = 1.1 * float(values.max())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.contract.arrays import FloatArray
+from model.contract.arrays import DoubleArray
 
 BLOCKS = 10
 """The samples are averaged in so many blocks of time first. Memory moves in steps that last for a while, so that
@@ -43,7 +43,7 @@ class Slope:
         return self.low > ROUNDING
 
 
-def fit_slope(seconds: FloatArray, values: FloatArray) -> Slope:
+def fit_slope(seconds: DoubleArray, values: DoubleArray) -> Slope:
     """The slope of samples by least squares over the means of BLOCKS blocks.
 
     Args:

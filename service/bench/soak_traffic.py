@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -183,7 +183,7 @@ class Client:
 
 
 @asynccontextmanager
-async def client_of(address: Address, stock: Stock, draw: random.Random) -> AsyncIterator[Client]:
+async def client_of(address: Address, stock: Stock, draw: random.Random) -> AsyncGenerator[Client]:
     """A client with a gRPC channel of its own."""
     async with aio.insecure_channel(f"{address.host}:{address.grpc_port}") as channel:
         yield Client(address, stock, channel, draw)

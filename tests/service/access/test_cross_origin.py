@@ -56,12 +56,12 @@ def test_websockets_of_other_pages_are_refused(origin: str | None, let_in: bool)
         await websocket.accept()
         await websocket.send_text("hello")
 
-    app.add_api_websocket_route("/v1/stream", greet)
+    app.add_api_websocket_route("/v1/greeting", greet)
     headers = {"Origin": origin} if origin else {}
     with TestClient(app) as client:
         if let_in:
-            with client.websocket_connect("/v1/stream", headers=headers) as socket:
+            with client.websocket_connect("/v1/greeting", headers=headers) as socket:
                 assert socket.receive_text() == "hello"
         else:
-            with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/stream", headers=headers):
+            with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/greeting", headers=headers):
                 pass

@@ -142,17 +142,17 @@ def listening(keys: Keys, page_key: str) -> FastAPI:
         await websocket.accept()
         await websocket.send_text(caller_of(websocket.scope).name)
 
-    app.add_api_websocket_route("/v1/stream", greet)
+    app.add_api_websocket_route("/v1/greeting", greet)
     return app
 
 
 def test_a_websocket_takes_its_key_from_a_header_or_a_subprotocol(listening: FastAPI, page_key: str) -> None:
     offered = [SUBPROTOCOL, KEY_SUBPROTOCOL + page_key]
     with TestClient(listening) as client:
-        with client.websocket_connect("/v1/stream", subprotocols=offered) as socket:
+        with client.websocket_connect("/v1/greeting", subprotocols=offered) as socket:
             assert socket.accepted_subprotocol == SUBPROTOCOL
             assert socket.receive_text() == "page"
-        with client.websocket_connect("/v1/stream", headers=bearer(page_key)) as socket:
+        with client.websocket_connect("/v1/greeting", headers=bearer(page_key)) as socket:
             assert socket.accepted_subprotocol is None
             assert socket.receive_text() == "page"
 
@@ -162,7 +162,7 @@ def test_a_websocket_without_a_key_is_refused_at_the_handshake(listening: FastAP
     with (
         TestClient(listening) as client,
         pytest.raises(WebSocketDenialResponse) as error,
-        client.websocket_connect("/v1/stream", subprotocols=offered),
+        client.websocket_connect("/v1/greeting", subprotocols=offered),
     ):
         pass
     assert error.value.status_code == 401

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from model.contract.arrays import FloatArray
+from model.contract.arrays import DoubleArray
 from service.bench.soak_slope import fit_slope
 
 SECONDS = np.arange(0, 1800, 5.0)
 
 
-def steps(draw: np.random.Generator) -> FloatArray:
+def steps(draw: np.random.Generator) -> DoubleArray:
     """Noise that keeps its value for a minute, as memory does."""
     return np.repeat(draw.normal(0, 3, len(SECONDS) // 12), 12)
 
