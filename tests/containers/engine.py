@@ -29,7 +29,7 @@ SETTINGS = {
 }
 """Batches are not measured, which three servers at once want many cores for; nor is a slow machine a failure."""
 
-PORTS = (
+PORTS: tuple[str, ...] = (
     "POSE_HTTP_PORT",
     "POSE_GRPC_PORT",
     "POSE_BALANCER_HTTP_PORT",
@@ -129,7 +129,7 @@ def wait_for(url: str) -> None:
     end = time.monotonic() + START_S
     while time.monotonic() < end:
         try:
-            if httpx.get(url, trust_env=False).status_code == httpx.codes.OK:
+            if httpx.get(url, trust_env=False).status_code == 200:
                 return
         except httpx.TransportError:
             pass

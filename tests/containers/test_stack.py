@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from grpc import insecure_channel
+from grpc import aio
 
 from service.pb.pose_pb2 import EstimateRequest, ImageInput
 from service.pb.pose_pb2_grpc import PoseServiceStub
@@ -36,11 +36,11 @@ def prometheus(stack: Stack, path: str, **parameters: str) -> Any:
     return httpx.get(url, params=parameters, trust_env=False).raise_for_status().json()["data"]
 
 
-def test_a_photograph_goes_through_both_transports(running: Stack, photo: bytes) -> None:
+async def test_a_photograph_goes_through_both_transports(running: Stack, photo: bytes) -> None:
     url = f"http://127.0.0.1:{running.ports['POSE_HTTP_PORT']}/v1/pose"
     answer = httpx.post(url, files={"image": photo}, timeout=60, trust_env=False).raise_for_status().json()
-    with insecure_channel(f"127.0.0.1:{running.ports['POSE_GRPC_PORT']}") as channel:
-        call = PoseServiceStub(channel).Estimate(EstimateRequest(images=[ImageInput(data=photo)]), timeout=60)
+    async with aio.insecure_channel(f"127.0.0.1:{running.ports['POSE_GRPC_PORT']}") as channel:
+        call = await PoseServiceStub(channel).Estimate(EstimateRequest(images=[ImageInput(data=photo)]), timeout=60)
     (person,) = answer["results"]
     assert list(call.results[0].keypoints) == pytest.approx(person["keypoints"], abs=0.05)
 
