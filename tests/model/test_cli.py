@@ -124,7 +124,7 @@ def test_wrong_usage_names_the_flag(arguments: str, named: str, capsys: pytest.C
 
 
 def test_a_bug_is_not_hidden_as_a_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Path) -> None:
+    def broken(*_: object) -> None:
         raise KeyError("a bug")
 
     monkeypatch.setattr(sys.modules["model.cli"], "read_recipe", broken)
