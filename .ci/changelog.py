@@ -1,4 +1,4 @@
-"""Print the section of a version of CHANGELOG.md: `python .ci/changelog.py [vX.Y.Z]`; without a tag that of what is coming.
+"""Print a version's section of CHANGELOG.md: `python .ci/changelog.py [vX.Y.Z]`; without a tag that of what is coming.
 
 With a tag it also fails unless the tag is the version of pyproject.toml.
 """

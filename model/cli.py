@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from model.add_program import add_program
+from model.benchmark_train import Plan, describe_rates, measure_rates
 from model.checkpoint import CheckpointError
 from model.config import RecipeError, read_recipe
 from model.contact_sheet import write_contact_sheet
@@ -245,6 +246,22 @@ def cost_command(
             f"no network's name contains {only!r}; `fasterpose cost` prints them", param_hint="--only"
         )
     typer.echo(report(rows, [measure_latency(row.published) for row in rows] if latency else None))
+
+
+@app.command("benchmark-train", hidden=True)  # `fasterpose benchmark train` comes here
+def benchmark_train_command(
+    recipe: Annotated[str, typer.Option(help="Name of a recipe of model/recipes, or a TOML file.")],
+    data: DataFolder,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    bf16: Annotated[bool, typer.Option("--bf16", help="Autocast to bfloat16.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Measured time of each of five activities, s.")] = 10.0,
+    workers: Annotated[int, typer.Option(min=0, help="Loader processes; 0 loads in the training process.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads of the network; 0 is torch's choice.")] = 0,
+    people: Annotated[int, typer.Option(min=0, help="How many people take part; 0: all of the recipe's.")] = 512,
+) -> None:
+    """Time a recipe's training, crops of the loader beside resident ones, and each part alone."""
+    plan = Plan(read_recipe(find_recipe(recipe)), data, device, bf16, seconds, workers, threads, people)
+    typer.echo(describe_rates(plan, measure_rates(plan)))
 
 
 def find_recipe(name: str) -> Path:

@@ -49,7 +49,8 @@ class Ranks:
     def begin_sum(self, value: Tensor) -> Callable[[], object]:
         """Begin to sum over all processes, in place; what is returned waits for the end."""
         work = dist.all_reduce(value, async_op=True)
-        assert work is not None  # it is for processes outside the group
+        if work is None:
+            raise RuntimeError("this process is outside the group that sums")
         return work.wait
 
     def leave(self) -> None:

@@ -1,6 +1,5 @@
 """The command `fasterpose`."""
 
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -30,6 +29,7 @@ from service.flags import (
 )
 from service.runtime.base import RuntimeUnavailableError
 from service.settings import SettingsError
+from service.training import FORWARDED, run_training
 from service.zoo import describe_zoo
 
 USAGE_ERROR = 2
@@ -181,7 +181,7 @@ def batch(
         list[str],
         typer.Option(
             "--input",
-            help="Folder (with its subfolders), quoted glob, list (a text file, one path a line) or image file; repeatable.",
+            help="Folder (with its subfolders), quoted glob, list (one path a line) or image; may be repeated.",
             show_default=False,
         ),
     ],
@@ -245,16 +245,7 @@ def models() -> None:
 
 def _forward(context: typer.Context) -> None:
     """Hand a command and its arguments to `model.cli`, which needs the train extra."""
-    try:
-        training = importlib.import_module("model.cli")
-    except ModuleNotFoundError as error:
-        typer.echo(
-            f"fasterpose {context.info_name} needs {error.name}; install it with: pip install 'fasterpose[train]' "
-            "(in a clone: make train-env, then .venv-train/bin/fasterpose)",
-            err=True,
-        )
-        raise typer.Exit(USAGE_ERROR) from error
-    training.main([str(context.info_name), *context.args])
+    run_training(str(context.info_name), context.args)
 
 
 for name, text in (
@@ -272,7 +263,7 @@ for name, text in (
         name,
         help=f"{text} Needs the train extra.",
         add_help_option=False,
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        context_settings=FORWARDED,
     )(_forward)
 
 

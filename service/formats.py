@@ -73,6 +73,5 @@ def _cvat_shape(pose: PersonPose, skeleton: Skeleton, keypoint_threshold: float)
     return {"confidence": f"{pose.score:.3f}", "label": "person", "type": "skeleton", "elements": elements}
 
 
-
 def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 2)

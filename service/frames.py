@@ -10,7 +10,7 @@ from fastapi import WebSocket
 from starlette.types import Message
 
 from service.calls import PoseCall, as_boxes, check_call
-from service.errors import InvalidBodyError, InvalidOptionError
+from service.errors import InvalidBodyError, InvalidOptionError, TooLargeError
 from service.jobs import ImageJob
 from service.parse import check_options, parse_query
 from service.schemas import Options
@@ -37,6 +37,17 @@ class Frame:
     data: bytes
     options: Options
     arrival: float
+
+    def check_size(self, settings: ServiceSettings) -> None:
+        """Refuse a frame of more bytes than a body may have.
+
+        Raises:
+            TooLargeError: it has.
+        """
+        if len(self.data) > settings.max_body_bytes:
+            raise TooLargeError(
+                f"The frame is larger than {settings.max_body_bytes} bytes, the most this server takes."
+            )
 
     def job(self) -> ImageJob:
         """The frame as the pipeline takes it."""

@@ -6,28 +6,28 @@ Ray Serve listens, balances and scales; a replica is the application of `fasterp
 """
 
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUntypedClassDecorator=false, reportUnknownParameterType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # Ray is an extra, and only in the environment of `make test-ray`.
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import grpc
 from fastapi import FastAPI
-from google.protobuf.message import Message
 from ray import serve
 from ray.serve import Application
 from ray.serve.grpc_util import RayServegRPCContext
 from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message as AsgiMessage, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as AsgiMessage
 
 from service.app import create_app
 from service.engine import load_pipeline
 from service.pb.pose_pb2 import EstimateResponse, ListModelsResponse
-from service.rpc import POSE_SERVICE, PoseServicer
+from service.rpc import POSE_SERVICE, Context, PoseServicer
 from service.rpc_calls import RpcCalls
 from service.settings import ServiceSettings, SettingsError, load_settings, picklable
 from service.state import Service
@@ -53,12 +53,12 @@ class Scale:
 
     min_replicas: int = 1
     max_replicas: int = 4
-    target_ongoing_requests: float = 8
+    target_ongoing_requests: float = 8.0
     max_ongoing_requests: int = 64
-    num_cpus: float = 2
-    num_gpus: float = 0
-    upscale_delay_s: float = 10
-    downscale_delay_s: float = 600
+    num_cpus: float = 2.0
+    num_gpus: float = 0.0
+    upscale_delay_s: float = 10.0
+    downscale_delay_s: float = 600.0
 
 
 def build(args: Mapping[str, object]) -> Application:
@@ -99,7 +99,7 @@ def bind(settings: ServiceSettings, scale: Scale) -> Application:
     return deployment(serve.ingress()(PoseReplica)).bind(picklable(settings))
 
 
-def add_pose_service(servicer: Any, server: grpc.aio.Server) -> None:
+def add_pose_service(servicer: "PoseReplica", server: grpc.aio.Server) -> None:
     """Let Ray's gRPC proxy hand calls to the replicas, as the bytes that came in; for its `grpc_servicer_functions`."""
     methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Estimate": grpc.unary_unary_rpc_method_handler(servicer.Estimate),
@@ -120,7 +120,7 @@ class PoseReplica:
         self._service: Service = self._fastapi.state.service
         self._servicer = PoseServicer(self._service, RpcCalls(self._service))
 
-    def __serve_build_asgi_app__(self) -> FastAPI:  # noqa: PLW3201 - Ray's name
+    def __serve_build_asgi_app__(self) -> FastAPI:
         """What answers HTTP."""
         return self._fastapi
 
@@ -137,20 +137,20 @@ class PoseReplica:
         self, request: bytes, grpc_context: RayServegRPCContext
     ) -> EstimateResponse:
         """Images in, people with COCO keypoints out."""
-        return await self._servicer.estimate(request, ReplicaContext(grpc_context))
+        return await self._servicer.estimate(request, ReplicaContext(grpc_context).as_grpc())
 
     async def ListModels(  # noqa: N802 - the proto's name
         self, request: bytes, grpc_context: RayServegRPCContext
     ) -> ListModelsResponse:
         """The loaded networks."""
-        return await self._servicer.list_models(request, ReplicaContext(grpc_context))
+        return await self._servicer.list_models(request, ReplicaContext(grpc_context).as_grpc())
 
     async def EstimateStream(  # noqa: N802 - the proto's name
         self, requests: AsyncIterator[bytes], grpc_context: RayServegRPCContext
     ) -> AsyncIterator[EstimateResponse]:
         """Frames in, an answer to each out, in order."""
         context = ReplicaContext(grpc_context)
-        stream = asyncio.create_task(self._stream(requests, context))
+        stream = asyncio.create_task(self._stream(requests, context.as_grpc()))
         try:
             while (answer := await context.written.get()) is not None:
                 yield answer
@@ -160,7 +160,7 @@ class PoseReplica:
 
     async def _stream(self, requests: AsyncIterator[bytes], context: "ReplicaContext") -> None:
         try:
-            await self._servicer.stream(requests, context)
+            await self._servicer.stream(requests, context.as_grpc())
         finally:
             context.written.put_nowait(None)
 
@@ -197,8 +197,12 @@ class ReplicaContext:
     """
 
     def __init__(self, context: RayServegRPCContext) -> None:
-        self.written: asyncio.Queue[Message | None] = asyncio.Queue()
+        self.written: asyncio.Queue[EstimateResponse | None] = asyncio.Queue()
         self._context = context
+
+    def as_grpc(self) -> Context:
+        """Itself, for a servicer that is typed for gRPC's own context."""
+        return cast(Context, self)
 
     def invocation_metadata(self) -> list[tuple[str, Any]]:
         """What the client sent beside its message."""
@@ -211,7 +215,7 @@ class ReplicaContext:
         """What is sent beside the answer."""
         self._context.set_trailing_metadata(list(metadata))
 
-    async def write(self, answer: Message) -> None:
+    async def write(self, answer: EstimateResponse) -> None:
         """Send an answer of a stream."""
         self.written.put_nowait(answer)
 
@@ -227,7 +231,7 @@ class ReplicaContext:
         raise CallAbortedError(details)
 
 
-def _number(name: str, value: object) -> Any:
+def _number(name: str, value: object) -> int | float:
     """A number that `serve run` has as text, a config file as it is."""
     kind = type(getattr(Scale, name))
     try:

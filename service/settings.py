@@ -157,7 +157,7 @@ def load_settings(flags: Mapping[str, object], config: Path | None, environment:
 
 
 def picklable(settings: ServiceSettings) -> ServiceSettings:
-    """The same settings, to be sent to another process: those that were read from a file are of a class of their own."""
+    """The same settings for another process: those that were read from sources are of a class without a name there."""
     return ServiceSettings.model_construct(**settings.model_dump())
 
 

@@ -140,6 +140,7 @@ class _Stream:
 
     async def _answer(self, frame: Frame) -> str:
         service, options = self._service, frame.options
+        frame.check_size(service.settings)
         service.receive_bytes(len(frame.data))
         try:
             with self._caller.use(), service.admitted() as pipeline:

@@ -64,7 +64,8 @@ def test_server_needs_neither_torch_nor_ultralytics() -> None:
 @pytest.mark.parametrize("folder", ["service", "model/contract"])
 def test_imports_are_declared(folder: str) -> None:
     declared = {Requirement(text).name.lower().replace("_", "-") for text in PROJECT["project"]["dependencies"]}
-    of_the_gpu = {Requirement(text).name for text in PROJECT["project"]["optional-dependencies"]["gpu"]}
+    extras = PROJECT["project"]["optional-dependencies"]
+    of_extras = {Requirement(text).name for name in ("gpu", "ray") for text in extras[name]}
     providers = metadata.packages_distributions()
     for path in (REPOSITORY / folder).rglob("*.py"):
         if path.is_relative_to(PEERS):
@@ -72,7 +73,7 @@ def test_imports_are_declared(folder: str) -> None:
         tops = {name.split(".")[0] for name in imported_names(path)} - set(sys.stdlib_module_names)
         for top in tops - {"service", "model"}:
             names = {name.lower().replace("_", "-") for name in providers.get(top, [top])}
-            assert names & (declared | of_the_gpu), f"{path.name} imports {top}, which pyproject.toml does not list"
+            assert names & (declared | of_extras), f"{path.name} imports {top}, which pyproject.toml does not list"
 
 
 def test_tests_outside_the_torch_folders_need_no_torch() -> None:

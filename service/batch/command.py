@@ -6,9 +6,7 @@ from service.jobs import PoseOptions
 from service.settings import ServiceSettings, SettingsError
 
 
-def run_command(
-    job: BatchJob, options: PoseOptions, settings: ServiceSettings, workers: int, *, with_ray: bool
-) -> int:
+def run_command(job: BatchJob, options: PoseOptions, settings: ServiceSettings, workers: int, *, with_ray: bool) -> int:
     """Run a job on this machine or on a Ray cluster, and return its exit code.
 
     Raises:

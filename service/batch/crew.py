@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -55,10 +56,8 @@ class Worker:
         """Send it an image. If it has died, its connection will say so."""
         self.alone = alone
         self.under_way.add(image)
-        try:
+        with suppress(OSError):
             self.connection.send(image)
-        except OSError:
-            pass
 
     def replace(self) -> "Worker":
         """Another worker in its place."""

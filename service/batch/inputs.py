@@ -59,8 +59,8 @@ def _paths_of(source: str) -> Iterator[tuple[str, bool]]:
     elif path.is_file():
         yield from ((line, True) for line in _lines_of(path))
     elif glob.has_magic(source):
-        found = (name for name in sorted(glob.glob(source, recursive=True)) if not Path(name).is_dir())
-        yield from ((name, True) for name in found)
+        found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        yield from ((name, True) for name in found if not Path(name).is_dir())
     else:
         raise SettingsError(f"--input {source}: there is no such folder or file; a glob holds *, ? or [ and is quoted")
 

@@ -60,9 +60,10 @@ class ResultsFile:
         before: dict[str, Any] = orjson.loads(self._record_path.read_bytes())
         for part, values in record.items():
             for name, value in values.items():
-                if before[part].get(name) != value:
+                was = before[part].get(name)
+                if was != value:
                     raise SettingsError(
-                        f"{self._path} was begun with {part} {name} {before[part].get(name)!r}, and now it is {value!r}; "
+                        f"{self._path} was begun with {part} {name} {was!r}, and now it is {value!r}; "
                         "go on as before, or choose another --output"
                     )
 

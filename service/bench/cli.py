@@ -18,6 +18,7 @@ from service.flags import (
     ThreadCount,
     read_settings,
 )
+from service.training import FORWARDED, run_training
 
 Name = TypeVar("Name", bound=str)
 
@@ -204,6 +205,12 @@ def peers_command(
     contest.print_entries(contests, entries, turns)
     print_targets(contest.contest_targets(entries))
     write_json(json, contest.entries_content(contests, entries, turns))
+
+
+@app.command("train", add_help_option=False, context_settings=FORWARDED)
+def train_command(context: typer.Context) -> None:
+    """Time a recipe's training, crops of the loader beside resident ones. Needs the train extra."""
+    run_training("benchmark-train", context.args, shown_as="benchmark train")
 
 
 def _refuse_flags_before(context: typer.Context, subcommand: str) -> None:

@@ -69,4 +69,4 @@ class Attempts:
 
     def _own_pause(self) -> float:
         """Doubles each time; spread, so that clients that failed together do not come again together."""
-        return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.made - 1)) * random.uniform(0.5, 1.5)
+        return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.made - 1)) * random.uniform(0.5, 1.5)  # noqa: S311

@@ -24,9 +24,10 @@ def set_slider(page: Page, name: str, value: float) -> None:
 
 
 def colours(page: Page) -> int:
-    """How many pixels of the canvas have the colour of a left joint."""
-    count = """canvas => { const d = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-      let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i] === 255 && d[i+1] === 138 && d[i+2] === 76) n++; return n; }"""
+    """How many pixels of the canvas have the colour of a right joint, which lies on top."""
+    count = """canvas => {
+      const d = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data; let n = 0;
+      for (let i = 0; i < d.length; i += 4) if (d[i] === 56 && d[i+1] === 189 && d[i+2] === 248) n++; return n; }"""
     return page.locator("#canvas").evaluate(count)
 
 

@@ -1,4 +1,4 @@
-"""The CI of a public forge calls what is there: make targets, targets of the Dockerfile, no more rights than it needs."""
+"""The CI of a public forge calls what is there: make targets, targets of the Dockerfile; and has few rights."""
 
 import re
 import subprocess

@@ -374,6 +374,42 @@ def test_a_resumed_run_drops_the_features_that_it_would_have_dropped(
     assert same_weights(whole, resume(broken, broken.options.output))
 
 
+def test_a_run_with_resident_crops_learns_the_same_and_resumes_bit_for_bit(
+    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = with_schedule(unbroken.recipe, epochs=2)
+    options = replace(unbroken.options, output=tmp_path / "whole", crops="resident", checkpoint_steps=2)
+    whole = Finished(recipe, options, train(recipe, options, QUIET))
+    losses, expected = ([entry["loss"] for entry in run.metrics() if "loss" in entry][:6] for run in (whole, unbroken))
+    assert losses == pytest.approx(expected, rel=0.02)  # some pixels are a grey level apart
+    broken = replace(whole, options=replace(options, output=tmp_path / "broken"))
+    with monkeypatch.context() as context:
+        context.setattr(train_module, "train_epoch", killed_at_step(3))
+        with pytest.raises(Killed):
+            train(recipe, broken.options, QUIET)
+    assert same_weights(whole, resume(broken, broken.options.output))
+
+
+def test_resident_crops_train_in_bf16_and_parts(unbroken: Finished, tmp_path: Path) -> None:
+    recipe = with_schedule(unbroken.recipe, epochs=1, accumulate=2)
+    options = replace(unbroken.options, output=tmp_path / "run", crops="resident", bf16=True)
+    train(recipe, options, QUIET)
+    losses, expected = (
+        [entry["loss"] for entry in run.metrics() if "loss" in entry][:3]
+        for run in (Finished(recipe, options, {}), unbroken)
+    )
+    assert losses == pytest.approx(expected, rel=0.15)
+
+
+def test_crops_that_memory_does_not_hold_stop_the_run_before_it_begins(
+    recipe_file: Path, options: TrainingOptions
+) -> None:
+    tight = replace(options, crops="resident", resident_gib=1e-4)
+    with pytest.raises(DataError, match="raise --resident-gib or take --crops loader"):
+        train(read_recipe(recipe_file), tight, QUIET)
+    assert not options.output.exists()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_the_step_under_way_and_a_resumed_run_ends_the_same(
     unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int

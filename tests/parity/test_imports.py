@@ -55,8 +55,9 @@ def test_model_does_not_import_the_service(path: Path) -> None:
 
 
 def test_the_running_service_loads_neither_torch_nor_ultralytics() -> None:
-    code = "import sys, service.app, service.cli, service.serve, service.predict; print(*sys.modules)"
+    modules = "service.app, service.cli, service.serve, service.predict, service.batch.command"
+    code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "service.app" in loaded
-    assert not {"torch", "torchvision", "ultralytics"} & set(loaded)
+    assert not {"torch", "torchvision", "ultralytics", "ray"} & set(loaded)
     assert [name for name in loaded if name.startswith("model.") and not name.startswith("model.contract")] == []

@@ -1,6 +1,6 @@
 """A cluster of two nodes on this machine, and the application on it."""
 
-# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 # Ray is only in the environment of `make test-ray`.
 

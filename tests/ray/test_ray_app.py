@@ -1,6 +1,6 @@
 """One story on a cluster of two nodes: the same answers, a second replica under load, a node that is killed."""
 
-# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 
 import asyncio
@@ -109,12 +109,15 @@ async def test_grpc_answers_as_the_single_server(single: FastAPI) -> None:
             one, other = (lasting(MessageToDict(answer)) for answer in answers)
             assert one == other
             assert len(one["results"]) > 1
-        streams = [[lasting(MessageToDict(i)) async for i in stub.EstimateStream(iter(requests * 3), timeout=120)]
-                   for stub in (expected, found)]
+        streams = [
+            [lasting(MessageToDict(i)) async for i in stub.EstimateStream(iter(requests * 3), timeout=120)]
+            for stub in (expected, found)
+        ]
         assert streams[0] == streams[1]
         assert len(streams[1]) == 6
-        names = [[model.name for model in (await stub.ListModels(ListModelsRequest())).models]
-                 for stub in (expected, found)]
+        names = [
+            [model.name for model in (await stub.ListModels(ListModelsRequest())).models] for stub in (expected, found)
+        ]
         assert names[0] == names[1]
         errors: list[aio.AioRpcError] = []
         for stub in (expected, found):
@@ -143,15 +146,19 @@ async def test_a_second_replica_is_made_under_load_and_then_a_node_is_killed(clu
     await asyncio.to_thread(kill_node, cluster)
     met = await load
     late = [(began - kill_time, what) for began, what in met.failures if began > kill_time]
-    say(f"killed a node with {UNDER_WAY} requests under way: {len(met.answers)} answers, {len(met.failures)} tried "
-        f"again, {len(late)} of them begun after the kill: {met.failures[:1]}")
+    say(
+        f"killed a node with {UNDER_WAY} requests under way: {len(met.answers)} answers, {len(met.failures)} tried "
+        f"again, {len(late)} of them begun after the kill: {met.failures[:1]}"
+    )
     assert 0 < len(met.failures) <= UNDER_WAY
     assert {str(lasting(answer)) for answer in met.answers} == {str(lasting(both.answers[0]))}
 
     alone = await run_load(photo, UNDER_WAY, lambda load: len(load.answers) < 200)
     assert alone.failures == []
-    say(f"rate: {both.rate:.1f} images/s with 2 replicas of 1 thread, {alone.rate:.1f} with 1 "
-        f"({both.rate / alone.rate:.2f} times)")
+    say(
+        f"rate: {both.rate:.1f} images/s with 2 replicas of 1 thread, {alone.rate:.1f} with 1 "
+        f"({both.rate / alone.rate:.2f} times)"
+    )
 
 
 def go_on(load: Load, killed: asyncio.Event) -> bool:

@@ -1,6 +1,6 @@
 """What `serve run service.ray_app:build` and a Serve config file may give."""
 
-# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import inspect
 
@@ -20,11 +20,11 @@ def test_texts_of_the_command_line_and_numbers_of_a_file_mean_the_same() -> None
         {"max_replicas": "3", "num_cpus": "0.5", "precision": "fp32", "threads": "2"},
         {"max_replicas": 3, "num_cpus": 0.5, "precision": "fp32", "threads": 2},
     ):
-        deployment = build(args)._bound_deployment  # noqa: SLF001 - Ray has no other way to look at it
+        deployment = build(args)._bound_deployment
         (settings,) = deployment.init_args
         assert (settings.precision, settings.threads) == ("fp32", 2)
         assert type(settings) is ServiceSettings
-        assert deployment._deployment_config.autoscaling_config.max_replicas == 3  # noqa: SLF001
+        assert deployment._deployment_config.autoscaling_config.max_replicas == 3
         assert deployment.ray_actor_options["num_cpus"] == 0.5
 
 

@@ -150,11 +150,12 @@ def test_help_names_every_setting() -> None:
     assert "8000" in text
 
 
-def test_training_without_its_extra_says_what_to_install() -> None:
+@pytest.mark.parametrize("command", ["train", "benchmark train"])
+def test_training_without_its_extra_says_what_to_install(command: str) -> None:
     blocked = "import sys; sys.modules['model.cli'] = None; from service.cli import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", blocked, "train", "--recipe", "x"], capture_output=True, text=True, check=False
-    )
+    arguments = [sys.executable, "-c", blocked, *command.split(), "--recipe", "x"]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert result.returncode == 2
+    assert result.stderr.startswith(f"fasterpose {command} needs ")
     assert "pip install 'fasterpose[train]'" in result.stderr
     assert len(result.stderr.splitlines()) == 1

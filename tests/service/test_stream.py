@@ -14,6 +14,10 @@ from tests.service.rpc_client import Blocked
 from tests.service.websocket_client import websocket
 
 
+def frames(status: int) -> str:
+    return f'fasterpose_requests_total{{method="/v1/stream",status="{status}",transport="websocket"}}'
+
+
 async def sample(client: httpx.AsyncClient, line: str) -> float:
     found = [text for text in (await client.get("/metrics")).text.splitlines() if text.startswith(line)]
     return float(found[0].split()[-1]) if found else 0.0
@@ -32,9 +36,7 @@ async def test_frames_are_answered_as_rest_answers_them_and_in_order(
         assert answer["results"] == [person | {"image_id": number} for person in rest["results"]]
         assert answer["model"] == rest["model"]
         assert set(answer["timings_ms"]) == set(rest["timings_ms"])
-    assert (
-        await sample(client, 'fasterpose_requests_total{method="/v1/stream",status="200",transport="websocket"}') == 6
-    )
+    assert await sample(client, frames(200)) == 6
 
 
 async def test_the_subprotocol_that_browsers_need_is_chosen(app: FastAPI) -> None:
@@ -95,7 +97,8 @@ async def test_a_frame_that_fails_is_answered_with_its_error_and_the_stream_goes
         assert len((await stream.answer())["results"]) == 2
 
 
-async def test_a_frame_has_the_deadline_of_its_options(app: FastAPI, blocked: Blocked, photo: bytes) -> None:
+@pytest.mark.usefixtures("blocked")
+async def test_a_frame_has_the_deadline_of_its_options(app: FastAPI, photo: bytes) -> None:
     async with websocket(app, "timeout_ms=20") as stream:
         stream.send(photo)
         problem = await stream.answer()
@@ -125,9 +128,7 @@ async def test_a_hang_up_drops_the_frames_in_work(
         stream.hang_up(1001)
         await stream.ended()
     assert await sample(client, "fasterpose_in_flight_requests") == 1  # the request for the metrics itself
-    assert (
-        await sample(client, 'fasterpose_requests_total{method="/v1/stream",status="499",transport="websocket"}') >= 1
-    )
+    assert await sample(client, frames(499)) >= 1
 
 
 async def test_a_fault_of_ours_is_told_without_its_cause(

@@ -1,4 +1,4 @@
-"""A WebSocket of the application without a socket: what the client sends goes in by one queue, answers come by another."""
+"""A WebSocket of the application without a socket: messages go in by one queue, answers come by another."""
 
 import asyncio
 import json

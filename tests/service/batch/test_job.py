@@ -90,7 +90,9 @@ def test_a_job_killed_again_and_again_has_one_line_for_every_image(command: list
         process.communicate()
     code, said = finish([*command, "--workers", "3"])
     assert code == 1, said  # one picture is cut off
-    assert sorted(line["image"]["id"] for line in lines_of(output)) == sorted(str(path) for path in folder.iterdir())
+    assert sorted(str(line["image"]["id"]) for line in lines_of(output)) == sorted(
+        str(path) for path in folder.iterdir()
+    )
     assert "out.jsonl has 40 of 40 images, 1 of them errors" in said
     end = time.monotonic() + 60
     while any(is_alive(worker) for worker in workers):
@@ -150,7 +152,7 @@ class Script:
     def __init__(self, *events: Event | Exception) -> None:
         self._events = events
 
-    def answers(self, images: Iterable[str]) -> Iterator[Event]:
+    def answers(self, images: Iterable[str]) -> Iterator[Event]:  # noqa: ARG002 - an engine's method
         for event in self._events:
             if isinstance(event, Exception):
                 raise event
