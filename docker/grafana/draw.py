@@ -106,7 +106,7 @@ def draw_stat(axes: Axes, panel: Panel, prometheus: Prometheus) -> None:
     """One large number."""
     factor, unit = UNITS[panel["fieldConfig"]["defaults"]["unit"]]
     found = prometheus.now(panel["targets"][0]["expr"])
-    text = f"{float(found[0]['value'][1]) * factor:.3g} {unit}" if found else "no data"
+    text = f"{float(found[0]['value'][1]) * factor:,.4g} {unit}" if found else "no data"
     axes.axis("off")
     axes.text(0.5, 0.4, text, ha="center", va="center", fontsize=22, color="tab:green")
 
