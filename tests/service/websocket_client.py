@@ -15,8 +15,8 @@ class WebSocketClient:
     """One connection, opened by `websocket`."""
 
     def __init__(self, app: FastAPI, query: str, subprotocols: tuple[str, ...]) -> None:
-        self._sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._received: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._sent: asyncio.Queue[Any] = asyncio.Queue()
+        self._received: asyncio.Queue[Any] = asyncio.Queue()
         scope = {
             "type": "websocket",
             "path": "/v1/stream",
