@@ -91,7 +91,7 @@ def measure_rates(plan: Plan) -> Rates:
         for name, activity in activities.items():
             watch = busy.get(name, []).append
             found[name].append(_rate(activity, plan.seconds / ROUNDS, device, watch))
-    gpu_busy = {name: median(shares) for name, shares in busy.items() if shares}
+    gpu_busy: dict[Activity, float] = {name: median(shares) for name, shares in busy.items() if shares}
     return Rates({name: median(rates) for name, rates in found.items()}, resident.told, gpu_busy)
 
 
@@ -104,9 +104,14 @@ def describe_rates(plan: Plan, measured: Rates) -> str:
         f"{'bf16' if plan.bf16 else 'fp32'}, {plan.workers} worker(s), {ROUNDS} rounds; {measured.told}",
         f"{'samples/s':<10}{'loader':>10}{'resident':>10}{'ratio':>8}",
     ]
-    for part in ("crops", "training"):
-        ours, theirs = rates[f"{part}, resident"], rates[f"{part}, loader"]
-        lines.append(f"{part:<10}{theirs:>10.1f}{ours:>10.1f}{ours / theirs:>7.2f}x")
+    pairs: tuple[tuple[str, Activity, Activity], ...] = (
+        ("crops", "crops, loader", "crops, resident"),
+        ("training", "training, loader", "training, resident"),
+    )
+    for part, loader, resident in pairs:
+        lines.append(
+            f"{part:<10}{rates[loader]:>10.1f}{rates[resident]:>10.1f}{rates[resident] / rates[loader]:>7.2f}x"
+        )
     lines.append(f"{'network':<10}{rates['network']:>10.1f}{rates['network']:>10.1f}")
     shares = (rates["training, loader"] / rates["network"], rates["training, resident"] / rates["network"])
     lines.append(f"{'its share':<10}{shares[0]:>10.0%}{shares[1]:>10.0%}  of the time goes to the network")

@@ -7,7 +7,7 @@ order after a resume, and a resumed run would not repeat every bit. And the netw
 buffers sent around, the same names in checkpoints.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 import torch
@@ -59,7 +59,7 @@ class GradientExchange:
 @contextmanager
 def exchange_gradients(
     parameters: Iterable[nn.Parameter], ranks: Ranks, bucket_bytes: int = BUCKET_BYTES
-) -> Iterator[GradientExchange | None]:
+) -> Generator[GradientExchange | None]:
     """What adds up gradients for as long as the context lasts; None for a process alone."""
     if ranks.world == 1:
         yield None

@@ -12,17 +12,19 @@ from tests.service.adapters.test_forms import answer
 
 def test_supervision_takes_and_draws_the_keypoints() -> None:
     supervision: Any = pytest.importorskip("supervision", reason="make test-adapters installs it")
-    keypoints = to_supervision(answer(2))
+    keypoints: Any = to_supervision(answer(2))
     assert isinstance(keypoints, supervision.KeyPoints)
     assert keypoints.xy.shape == (2, 17, 2)
     drawn = supervision.VertexAnnotator().annotate(np.zeros((100, 200, 3), np.uint8), keypoints)
     assert drawn.any()
-    assert len(to_supervision(answer(0))) == 0
+    nobody: Any = to_supervision(answer(0))
+    assert len(nobody) == 0
 
 
 def test_fiftyone_takes_the_labels() -> None:
     fiftyone: Any = pytest.importorskip("fiftyone", reason="make test-adapters installs it")
-    keypoints, detections = to_fiftyone(answer(2))
+    labels: Any = to_fiftyone(answer(2))
+    keypoints, detections = labels
     assert len(fiftyone.Keypoints.from_dict(keypoints.to_dict()).keypoints) == 2
     person: Any = keypoints.keypoints[0]
     assert person.points[16] == pytest.approx((16 / 200, 32 / 100))

@@ -55,7 +55,10 @@ def test_the_drivers_figures_are_printed_where_there_is_a_gpu(data: Path, recipe
 
 
 def test_a_gpu_is_read_while_both_trainings_run(data: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.benchmark_train._gpu_busy", lambda _: 50.0)
+    def half_busy(_: object) -> float:
+        return 50.0
+
+    monkeypatch.setattr("model.benchmark_train._gpu_busy", half_busy)
     measured = measure_rates(Plan(read_recipe(recipe_file), data, seconds=0.1, workers=0, threads=1))
     assert measured.gpu_busy == {"training, loader": 50.0, "training, resident": 50.0}
 

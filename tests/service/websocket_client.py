@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,7 +31,10 @@ class WebSocketClient:
             "extensions": {},
         }
         self._sent.put_nowait({"type": "websocket.connect"})
-        self.handler = asyncio.ensure_future(app(scope, self._sent.get, self._received.put))
+        self.handler = asyncio.ensure_future(app(scope, self._sent.get, self._deliver))
+
+    async def _deliver(self, item: MutableMapping[str, Any]) -> None:
+        await self._received.put(dict(item))
 
     def send(self, message: bytes | dict[str, Any] | str) -> None:
         if isinstance(message, bytes):

@@ -16,7 +16,7 @@ from model.config import Recipe, read_recipe
 from model.contract.coco import CocoPerson, read_keypoints
 from model.contract.codec import Alignment, Centre
 from model.contract.skeleton import COCO_17
-from model.data.dataset import Batch, DataError, EpochSampler, Sample
+from model.data.dataset import Batch, DataError, EpochSampler, Sample, read_image
 from model.data.feed import GIB, Feed, FeedOptions, LoaderFeed, ResidentFeed, open_feed
 from model.data.regions import bytes_of
 from model.data.shares import Shares
@@ -45,7 +45,7 @@ def photographed(samples: list[Sample]) -> list[Sample]:
     people: list[Sample] = []
     for number in range(12):
         path = PHOTOGRAPHS[number % len(PHOTOGRAPHS)]
-        height, width = cv2.imread(str(path)).shape[:2]
+        height, width = read_image(path).shape[:2]
         scale, x, y = random.uniform(0.5, 6), random.uniform(-40, width - 60), random.uniform(-40, height - 80)
         people.append(Sample(path, _person(samples[0].person, x, y, scale)))
     return people
@@ -159,9 +159,12 @@ def test_a_set_that_does_not_fit_is_refused_with_its_size(recipe: Recipe, sample
 def test_auto_cuts_on_a_gpu_that_holds_the_set_and_says_why_it_does_not(
     recipe: Recipe, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def free_memory(_: torch.device) -> tuple[int, int]:
+        return 100_000, 200_000
+
     automatic = FeedOptions(workers=0)
     assert isinstance(feed_of(recipe, samples, automatic), LoaderFeed)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_: (100_000, 200_000))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", free_memory)
     fallen = feed_of(recipe, samples, automatic, torch.device("cuda"))
     assert isinstance(fallen, LoaderFeed)
     assert fallen.told.endswith("OpenCV cuts them in the loader")
@@ -170,7 +173,10 @@ def test_auto_cuts_on_a_gpu_that_holds_the_set_and_says_why_it_does_not(
 def test_a_photograph_unlike_its_header_is_named(
     recipe: Recipe, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.data.regions.image_size", lambda _: (90, 100))
+    def turned(_: object) -> tuple[int, int]:
+        return 90, 100
+
+    monkeypatch.setattr("model.data.regions.image_size", turned)
     with pytest.raises(DataError, match=r"train-\d\.png is 120 x 100; its header says 90 x 100"):
         feed_of(recipe, samples, RESIDENT)
 

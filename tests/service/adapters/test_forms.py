@@ -71,7 +71,11 @@ def test_the_labelling_configuration_has_the_predictions_tags() -> None:
         assert f'value="{region["value"][region["type"]][0]}"' in config
 
 
-@pytest.mark.parametrize("convert", [to_openpose, to_mediapipe, lambda image: to_label_studio(image, "v")])
+def to_versioned_label_studio(image: ImagePoses) -> dict[str, Any]:
+    return to_label_studio(image, "v")
+
+
+@pytest.mark.parametrize("convert", [to_openpose, to_mediapipe, to_versioned_label_studio])
 def test_nobody_is_nobody(convert: Any) -> None:
     content = convert(answer(0))
     assert content == [] or content.get("people", content.get("result")) == []
