@@ -32,7 +32,8 @@ function createEntry(on) {
   const entry = make("li", {}, button, table);
   button.addEventListener("click", () => on.choose(entry.person));
   for (const [event, over] of [["pointerenter", true], ["pointerleave", false], ["focus", true], ["blur", false]]) {
-    button.addEventListener(event, () => on.hover(over ? entry.person : null));
+    // Later, since an entry that has the focus says `blur` while the list is being shortened.
+    button.addEventListener(event, () => queueMicrotask(() => on.hover(over ? entry.person : null)));
   }
   return entry;
 }

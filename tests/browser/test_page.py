@@ -36,7 +36,7 @@ def test_people_are_found_drawn_and_listed(page: Page) -> None:
     expect(page.locator("#status")).to_have_text("2 people in photo0.png.")
     expect(page.locator("#people > li")).to_have_count(2)
     expect(page.locator("#canvas")).to_have_attribute("aria-label", "photo0.png: 2 people")
-    assert colours(page) > 20
+    assert colours(page) > 0
     expect(page.locator("#times dt")).to_have_text(["decode", "detect", "queue", "estimate", "other"])
 
 
