@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -49,7 +48,7 @@ class Ranks:
 
     def begin_sum(self, value: Tensor) -> Callable[[], object]:
         """Begin to sum over all processes, in place; what is returned waits for the end."""
-        return cast("dist.Work", dist.all_reduce(value, async_op=True)).wait  # None is for processes of other groups
+        return dist.all_reduce(value, async_op=True).wait
 
     def leave(self) -> None:
         """End the connections."""

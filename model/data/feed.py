@@ -16,7 +16,7 @@ from model.data.augment import Augmentation
 from model.data.dataset import DataError, Draws, ImageStore, PoseDataset, Sample
 from model.data.disk_cache import DiskCache
 from model.data.regions import Region, bytes_of, plan_regions
-from model.data.resident import ResidentCrops, WindowDataset, Windows
+from model.data.resident import ResidentCrops, WindowDataset
 from model.data.shares import Shares, StepBatch
 from model.interruption import leave_signals_to_the_parent
 
@@ -175,5 +175,5 @@ def _described(regions: Sequence[Region]) -> str:
     return f"{bytes_of(regions) / GIB:.2f} GiB of {len(regions)} photographs"
 
 
-def _as_it_is(windows: Windows) -> Windows:
+def _as_it_is(windows: object) -> object:
     return windows

@@ -42,7 +42,14 @@ def check(answer: httpx.Response) -> None:
 @given(query=st.lists(st.tuples(names, values | trees.map(json.dumps)), max_size=5))
 def test_options_in_the_query(client: httpx.Client, query: list[tuple[str, object]]) -> None:
     shown = [(name, str(value).encode("utf-8", "replace").decode()) for name, value in query]
-    check(client.post("/v1/pose", params=shown, content=SAMPLES["png"], headers={"Content-Type": "image/png"}))
+    check(
+        client.post(
+            "/v1/pose",
+            params=httpx.QueryParams(tuple(shown)),
+            content=SAMPLES["png"],
+            headers={"Content-Type": "image/png"},
+        )
+    )
 
 
 @given(body=st.dictionaries(names | st.just("images"), trees, max_size=4), options=st.dictionaries(names, trees))

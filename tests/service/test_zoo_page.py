@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from service import zoo, zoo_page
+from service.zoo import zoo_folder
 
 
 def write_bundle(folder: Path, spec: dict[str, Any]) -> None:
@@ -53,3 +54,7 @@ def test_the_page_tells_what_the_specs_hold(page: str) -> None:
 
 def test_a_detector_has_its_own_figures(page: str) -> None:
     assert "| precision | recall@0.3 |\n| --- | --- |\n| int8 | 0.750 |" in page
+
+
+def test_the_page_in_the_repository_is_current() -> None:
+    assert (zoo_folder() / zoo_page.PAGE).read_text() == zoo_page.zoo_page()
