@@ -41,8 +41,16 @@ def flags_of(command: str) -> set[str]:
         for node in ast.parse((REPOSITORY / file).read_text()).body:
             if isinstance(node, ast.FunctionDef) and command in (node.name, _registered_name(node)):
                 arguments = [*node.args.args, *node.args.kwonlyargs]
-                return {f"--{argument.arg.replace('_', '-')}" for argument in arguments}
+                return {flag for argument in arguments for flag in _flags_of_argument(argument)}
     pytest.fail(f"there is no command `fasterpose {command}`")
+
+
+def _flags_of_argument(argument: ast.arg) -> set[str]:
+    """By its name, and those that its annotation spells out."""
+    spelt = {
+        node.value for node in ast.walk(argument) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return {f"--{argument.arg.replace('_', '-')}", *(text for text in spelt if text.startswith("--"))}
 
 
 def _registered_name(function: ast.FunctionDef) -> str | None:
@@ -118,6 +126,12 @@ def post(url: str, **request: Any) -> httpx.Response:
     return asyncio.run(ask())
 
 
+def request(client: httpx.Client, method: str, path: str, **arguments: Any) -> httpx.Response:
+    """What a blocking client asks, asked of an application on stand-in networks."""
+    assert method == "POST"
+    return post(str(client.base_url.join(path)), **arguments)
+
+
 def send(line: str) -> httpx.Response:
     """Send the request of a curl line whose flags are -F, -H, -o and --data-binary."""
     words = shlex.split(line.split("|", maxsplit=1)[0])[1:]
@@ -158,6 +172,7 @@ def test_curl_lines_are_answered(line: str) -> None:
 @pytest.mark.usefixtures("photo")
 def test_python_snippets_run(snippet: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(httpx, "post", post)
+    monkeypatch.setattr(httpx.Client, "request", request)
     exec(compile(snippet, "README.md", "exec"), {})
     assert capsys.readouterr().out.count("nose at (") == 2
 
