@@ -42,14 +42,14 @@ metric = "pck"
 ROWS = ("table6-mse", "table6-rce")
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _narrow() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         use_narrow_trunks(monkeypatch)
         yield
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `data/` and `setting.toml`."""
     folder = tmp_path_factory.mktemp("reproduce")
