@@ -1,7 +1,6 @@
 """Answers in the forms of other tools: OpenPose, MediaPipe, Label Studio, supervision, FiftyOne.
 
-Each takes an `ImagePoses` of `service.client`. CVAT has a form of its own on the server (`format=cvat`) and a ready
-function in `docker/cvat`.
+Each takes an `ImagePoses` of `service.client`. CVAT has a form of its own on the server (`format=cvat`).
 """
 
 from service.adapters.fiftyone import to_fiftyone
