@@ -1,7 +1,6 @@
 """`docs/errors.md`, from `service/errors.py`."""
 
 from collections.abc import Iterator
-from http import HTTPStatus
 
 from docs.site.markdown import page, table
 from service.docs import ROUTE_ERRORS
@@ -21,18 +20,18 @@ An error is an RFC 9457 problem, `application/problem+json`, with a sentence tha
 }
 ```
 
-`request_id` is also the header `X-Request-ID`: the client's own, or a new one; the server's log has it too. Programs look at `type`, or
-at `status`; `detail` is for people and may change. No error carries a stack trace or a path of the server. Of a request with
-several images, one that cannot be answered fails alone: the same members, without `request_id`, are the `error` of its entry in
-`images`, and the status is 200.
+`request_id` is also the header `X-Request-ID`: the client's own, or a new one; the server's log has it too.
+Programs look at `type`, or at `status`; `detail` is for people and may change. No error carries a stack trace or a
+path of the server. Of a request with several images, one that cannot be answered fails alone: the same members,
+without `request_id`, are the `error` of its entry in `images`, and the status is 200.
 
-Over gRPC an error is a status with the same sentence; the problem is in the trailing metadata `fasterpose-problem-bin`, as JSON. Over a
-WebSocket it is the answer to the frame ([websocket.md](websocket.md)). [troubleshooting.md](troubleshooting.md) goes through the
-sentences.
+Over gRPC an error is a status with the same sentence; the problem is in the trailing metadata
+`fasterpose-problem-bin`, as JSON. Over a WebSocket it is the answer to the frame ([websocket.md](websocket.md)).
+[troubleshooting.md](troubleshooting.md) goes through the sentences.
 """
 AFTER = """
-Those that are counted are in the metric `fasterpose_rejected_total` by their type. 429 and 503 carry `Retry-After` in seconds. 499
-is seen by nobody but logs and metrics: the client hung up.
+Those that are counted are in the metric `fasterpose_rejected_total` by their type. 429 and 503 carry `Retry-After`
+in seconds. 499 is seen by nobody but logs and metrics: the client hung up.
 """
 
 

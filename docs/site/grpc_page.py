@@ -8,16 +8,15 @@ from docs.site.markdown import joined, page, table
 
 PROTO = Path(__file__).parents[2] / "protos/fasterpose/v1/pose.proto"
 INTRODUCTION = """
-The contract is [pose.proto](../protos/fasterpose/v1/pose.proto); what follows is written from it. The port is 8001, health is
-`grpc.health.v1`, and reflection is on, so that `grpcurl` needs no file. [client.md](client.md) has a Python client, [serving.md](serving.md#grpc) the
-same without it.
+The contract is [pose.proto](../protos/fasterpose/v1/pose.proto); what follows is written from it. The port is 8001,
+health is `grpc.health.v1`, and reflection is on, so that `grpcurl` needs no file. [client.md](client.md) has a
+Python client, [serving.md](serving.md#grpc) the same without it.
 
 <!-- not run: needs grpcurl -->
 ```bash
 grpcurl -plaintext localhost:8001 list
 grpcurl -plaintext localhost:8001 fasterpose.v1.PoseService/ListModels
 ```
-
 """
 
 

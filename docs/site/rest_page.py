@@ -9,9 +9,9 @@ from service.app import create_app
 from service.settings import ServiceSettings
 
 INTRODUCTION = """
-Every route of the HTTP port, from the description that the server itself shows: `/openapi.json` for programs, `/docs` for people to
-try. [api.md](api.md) tells how it is meant, [errors.md](errors.md) what a refusal looks like. Where the server has
-API keys, send `Authorization: Bearer KEY` or `X-API-Key: KEY`.
+Every route of the HTTP port, from the description that the server itself shows: `/openapi.json` for programs,
+`/docs` for people to try. [api.md](api.md) tells how it is meant, [errors.md](errors.md) what a refusal looks like.
+Where the server has API keys, send `Authorization: Bearer KEY` or `X-API-Key: KEY`.
 """
 Schema = dict[str, Any]
 
@@ -95,16 +95,18 @@ def _default(schema: Schema) -> str:
 
 def _kind(schema: Schema) -> str:
     """What a value may be, in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_kind(choice) for choice in _not_null(schema["anyOf"])))
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    return f"`{json.dumps(schema['const'])}`" if "const" in schema else _type(schema)
+
+
+def _type(schema: Schema) -> str:
     match schema:
-        case {"$ref": str(reference)}:
-            name = reference.rsplit("/", 1)[-1]
-            return f"[{name}](#{name.lower()})"
-        case {"anyOf": list(choices)}:
-            return " or ".join(dict.fromkeys(_kind(choice) for choice in _not_null(choices)))
-        case {"enum": list(values)}:
-            return ", ".join(f"`{value}`" for value in values)
-        case {"const": value}:
-            return f"`{json.dumps(value)}`"
         case {"prefixItems": list(items)}:
             return f"[{', '.join(_kind(item) for item in items)}]"
         case {"type": "array"}:
@@ -113,12 +115,9 @@ def _kind(schema: Schema) -> str:
             return f"map to {_kind(values)}"
         case {"type": "object", "properties": dict(members)}:
             return "; ".join(f"`{name}`: {_kind(member)}" for name, member in members.items())
-        case {"type": "string", "format": "binary"}:
-            return "file"
-        case {"type": str(kind)}:
-            return kind + _range(schema)
         case _:
-            return "any"
+            kind = "file" if schema.get("format") == "binary" else schema.get("type", "any")
+            return kind + _range(schema)
 
 
 def _not_null(choices: list[Schema]) -> Iterator[Schema]:

@@ -12,8 +12,9 @@ from service.settings import ENV_PREFIX, ServiceSettings
 INTRODUCTION = f"""
 Every setting is a flag of `fasterpose serve`, a variable and a key of a TOML file: `max_queue_ms` is
 `--max-queue-ms 200`, `{ENV_PREFIX}MAX_QUEUE_MS=200` or `max_queue_ms = 200` in the file that `--config` or
-`{ENV_PREFIX}CONFIG` names. A flag wins over a variable, that over the file, that over the default. A name that is none of
-these ends the server with a sentence that says which is meant. [tuning.md](tuning.md) says which to change for what.
+`{ENV_PREFIX}CONFIG` names. A flag wins over a variable, that over the file, that over the default. A name that is
+none of these ends the server with a sentence that says which is meant. [tuning.md](tuning.md) says which to change
+for what.
 
 Preprocessing is not among them: a bundle's spec decides it.
 """
