@@ -68,8 +68,8 @@ def check(app: typer.Typer, arguments: list[str], *, whole: bool = True) -> None
         try:
             command.make_context(command.name, list(rest))
         except Exception as error:  # the parser's own exceptions are typer's business
-            message = getattr(error, "format_message", lambda: repr(error))()
-            pytest.fail(f"`fasterpose {' '.join(arguments)}`: {message}")
+            said = getattr(error, "message", None) or repr(error)
+            pytest.fail(f"`fasterpose {' '.join(arguments)}`: {said}")
 
 
 def find_command(app: typer.Typer, arguments: list[str]) -> tuple[Any, list[str]]:

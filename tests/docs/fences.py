@@ -1,6 +1,7 @@
 """The code blocks and the inline code of README.md, CONTRIBUTING.md and docs/*.md.
 
-A block is run unless a comment before it says why not: `<!-- not run: needs a GPU -->`. Its flags are checked even then.
+A block is run unless a comment before it says why not: `<!-- not run: needs a GPU -->`. Its flags are checked
+even then.
 `<!-- runs in .venv-train: ... -->` marks one that needs torch.
 """
 
