@@ -21,7 +21,7 @@ from tests.docs.sandbox import SCRIPT_START, with_ports
 from tests.docs.shell import commands_of
 from tests.model.kites import draw_kites
 
-LONGEST_BLOCK_S = 300
+LONGEST_BLOCK_S = 900
 LONGEST_START_S = 180
 DOCUMENTED = ("8000", "8001", "8080")
 
@@ -125,16 +125,21 @@ class Walk:
         return with_ports(text, self._common.ports | own)
 
     def _run(self, words: list[str], block: Block) -> None:
-        ended = subprocess.run(
+        process = subprocess.Popen(
             words,
             cwd=self._folder,
             env=environment_of(self._folder, block.with_torch),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=LONGEST_BLOCK_S,
-            check=False,
+            start_new_session=True,
         )
-        assert ended.returncode == 0, f"{block.name}\n{ended.stdout[-2000:]}\n{ended.stderr[-4000:]}"
+        try:
+            said, _ = process.communicate(timeout=LONGEST_BLOCK_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # the shell and all that it started
+            raise
+        assert process.returncode == 0, f"{block.name}\n{said[-4000:]}"
 
 
 def starts_server(block: Block) -> bool:
