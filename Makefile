@@ -22,6 +22,7 @@ CONTAINER_TESTS := tests/containers
 BROWSER_TESTS := tests/browser
 RAY_TESTS := tests/ray
 ADAPTER_TESTS := tests/adapters
+DOCS_TESTS := tests/docs_live
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -30,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser test-adapters \
-	test-kill test-batch-kill test-ray release train-env lint format types benchmark benchmark-runtime benchmark-serve \
+	test-docs test-kill test-batch-kill test-ray release train-env lint format types benchmark benchmark-runtime benchmark-serve \
 	benchmark-peers size protos docs docs-pages zoo-page lock lock-images clean
 
 help:  ## Name the targets
@@ -43,7 +44,7 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS) $(RAY_TESTS) $(ADAPTER_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS) $(RAY_TESTS) $(ADAPTER_TESTS) $(DOCS_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
@@ -68,6 +69,9 @@ test-browser: $(SERVER)/.browser  ## The demo page in headless Chromium, which m
 
 test-adapters: $(ADAPTERS)/.adapters  ## Let supervision, FiftyOne and Label Studio take what service/adapters writes for them
 	@$(ADAPTERS)/bin/python -m pytest -q $(ADAPTER_TESTS)
+
+test-docs: $(SERVER)/.dev  ## Follow README and docs block by block: servers, requests, and with .venv-train a small training; minutes
+	@$(SERVER)/bin/python -m pytest -q $(DOCS_TESTS)
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py

@@ -26,6 +26,8 @@ TAKEN = {
 COPIES = "repository"
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#|/)([^)#\s]+)")
 """The target of a Markdown link or picture, without its anchor."""
+FILE_NAME = re.compile(r"\[[\w-]+\.md\](?=\(([^)#\s]+))")
+"""The text of a link that is only its file's name, which says something in the repository alone."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -46,7 +48,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     def moved(link: re.Match[str]) -> str:
         return posixpath.relpath(_place_of(posixpath.normpath(posixpath.join(folder, link[1]))), here or ".")
 
-    return LINK.sub(moved, markdown)
+    def titled(text: re.Match[str]) -> str:
+        return f"[{_title_of(REPOSITORY / folder / text[1])}]"
+
+    return LINK.sub(moved, FILE_NAME.sub(titled, markdown))
+
+
+def _title_of(path: Path) -> str:
+    return path.read_text().partition("# ")[2].partition("\n")[0]
 
 
 def _taken(place: str, source: str, config: MkDocsConfig) -> File:

@@ -108,7 +108,7 @@ def _kind(schema: Schema) -> str:
 def _type(schema: Schema) -> str:
     match schema:
         case {"prefixItems": list(items)}:
-            return f"[{', '.join(_kind(item) for item in items)}]"
+            return f"[{', '.join(item['type'] for item in items)}]"  # bounds of each would fill half a column
         case {"type": "array"}:
             return f"list{_length(schema)} of {_kind(schema.get('items', {}))}"
         case {"type": "object", "additionalProperties": dict(values)}:
