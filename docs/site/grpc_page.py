@@ -69,7 +69,7 @@ def _blocks(text: str) -> list[Block]:
         elif call := re.match(r"(rpc) (\w+)(.*);", line):
             found[-1].lines.append(Line(call[1], call[2], call[3], comment.strip()))
         elif field := re.match(r"((?:optional |repeated )?[\w.]+|map<.*>) (\w+) = (\d+);", line):
-            found[-1].lines.append(Line(*field.groups(), comment.strip()))
+            found[-1].lines.append(Line(field[1], field[2], field[3], comment.strip()))
         comment = ""
     return found
 

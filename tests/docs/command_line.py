@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -74,10 +75,15 @@ def check(app: typer.Typer, arguments: list[str], *, whole: bool = True) -> None
 
 def find_command(app: typer.Typer, arguments: list[str]) -> tuple[Any, list[str]]:
     """The command that is called, and what is left for it."""
-    command: Any = typer.main.get_command(app)
+    command = _root_of(app)
     rest = list(arguments)
     while rest and not rest[0].startswith("-") and hasattr(command, "commands"):
         name = rest.pop(0)
         assert name in command.commands, f"there is no command `fasterpose {' '.join(arguments)}`"
         command = command.commands[name]
     return command, rest
+
+
+@cache
+def _root_of(app: typer.Typer) -> Any:
+    return typer.main.get_command(app)

@@ -48,6 +48,12 @@ def test_no_command_hides_in_an_indented_block(path: Any) -> None:
     assert [line for line in lines if line.startswith("    ")] == []
 
 
+def test_the_readme_begins_with_the_two_commands() -> None:
+    commands = [" ".join(command.words) for block, command in COMMANDS if block.page == "README.md"]
+    assert commands[0] == "make serve"
+    assert "make test" in commands
+
+
 def test_the_scripts_were_understood() -> None:
     programs = {command.words[0] for _, command in COMMANDS if command.words}
     assert {"make", "curl", ".venv/bin/fasterpose", "docker"} <= programs
@@ -106,6 +112,14 @@ def test_named_files_are_there(block: Block) -> None:
     named = [path for command in commands_of(block.text) for word in command.words for path in OURS.findall(word)]
     made = ("docker/files/", "docs/images/")
     assert [path for path in named if not path.startswith(made) and not (REPOSITORY / path).exists()] == []
+
+
+@pytest.mark.parametrize(("name", "line"), documented_lines(), ids=[name for name, _ in documented_lines()])
+def test_recipes_and_their_settings_exist(name: str, line: list[str]) -> None:
+    for flag, folder in (("--recipe", "model/recipes"), ("--setting", "model/recipes/settings")):
+        for value in [line[i + 1] for i, word in enumerate(line) if word == flag]:
+            is_file = value.endswith(".toml") or value.isupper()  # of the reader's own
+            assert is_file or (REPOSITORY / folder / f"{value}.toml").is_file(), f"{name}: {flag} {value}"
 
 
 @pytest.mark.parametrize("command", calls_of("pip", ".venv/bin/pip", ".venv-train/bin/pip"))

@@ -70,5 +70,8 @@ def test_a_request_is_answered(block: Block, ports: dict[str, int], folder: Path
         timeout=60,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    answers = [command.words for command in commands_of(block.text) if "-o" not in command.words]
+    asked = sum("/v1/pose" in " ".join(words) for words in answers)
+    assert ended.stdout.count(b'"keypoints"') >= asked  # the snippets' two people, whatever the options
     for drawn in folder.glob("drawn.*"):
         assert drawn.read_bytes()[:3] in {b"\xff\xd8\xff", b"\x89PN"}

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -165,7 +165,7 @@ def free_ports() -> dict[str, int]:
 
 
 @contextmanager
-def common_server(folder: Path) -> Iterator[Server]:
+def common_server(folder: Path) -> Generator[Server]:
     """The server of those pages that start none."""
     server = Server("exec fasterpose serve", folder, environment_of(folder, False), free_ports())
     try:
