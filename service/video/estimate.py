@@ -4,15 +4,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from model.contract.coco import order_by_score
+from model.contract.detections import ScoredBox
 from model.contract.poses import without_repeats
 from service.jobs import ImageResult, PoseOptions
 from service.pipeline import Pipeline
 from service.threads import StageClock
 from service.tracking.options import TrackingOptions
 from service.tracking.session import Frame, TrackingSession
+from service.video.errors import VideoBrokenError
 from service.video.feed import FrameFeed
 from service.video.reader import VideoFrame, VideoInfo
 
@@ -29,8 +31,8 @@ class VideoOptions:
         tracking: how people are followed; None: each frame is answered for itself, as a photograph.
     """
 
-    pose: PoseOptions = PoseOptions()
-    tracking: TrackingOptions | None = TrackingOptions()
+    pose: PoseOptions = field(default_factory=PoseOptions)
+    tracking: TrackingOptions | None = field(default_factory=TrackingOptions)
 
 
 @dataclass(frozen=True)
@@ -80,24 +82,28 @@ async def _tracked(
 ) -> AsyncGenerator[tuple[VideoFrame, ImageResult]]:
     session, tracking = TrackingSession(), options.tracking or TrackingOptions()
     async for frame in feed.frames():
-        seen = Frame(frame.pixels, frame.time_s)
+        seen = Frame(frame.pixels, frame.time_s, _known(frame, options.pose))
         yield frame, await session.run(pipeline, seen, frame.index, options.pose, tracking, StageClock())
 
 
 async def _each(
     feed: FrameFeed, pipeline: Pipeline, options: PoseOptions
 ) -> AsyncGenerator[tuple[VideoFrame, ImageResult]]:
-    """Some frames together, answered in order; what was begun is answered before a break of the video is told."""
+    """Some frames together, answered in order; those before a break of the video are answered before it is told."""
     under_way: deque[tuple[VideoFrame, asyncio.Task[ImageResult]]] = deque()
+    broken: VideoBrokenError | None = None
     try:
         try:
             async for frame in feed.frames():
                 under_way.append((frame, asyncio.create_task(_answer(frame, pipeline, options))))
                 if len(under_way) == AT_ONCE:
                     yield await _first(under_way)
-        finally:
-            while under_way:
-                yield await _first(under_way)
+        except VideoBrokenError as error:
+            broken = error
+        while under_way:
+            yield await _first(under_way)
+        if broken is not None:
+            raise broken
     finally:
         for _, task in under_way:
             task.cancel()
@@ -112,8 +118,15 @@ async def _first(
 
 async def _answer(frame: VideoFrame, pipeline: Pipeline, options: PoseOptions) -> ImageResult:
     clock = StageClock()
-    people = await pipeline.find_people(frame.pixels, options, clock)
+    known = _known(frame, options)
+    people = known or await pipeline.find_people(frame.pixels, options, clock)
     poses = await pipeline.estimate_people(frame.pixels, people, options, clock)
-    best = order_by_score(without_repeats(poses, pipeline.estimator.spec))
+    best = order_by_score(poses if known else without_repeats(poses, pipeline.estimator.spec))
     height, width = frame.pixels.shape[:2]
     return ImageResult(frame.index, width, height, best, clock.seconds, frame.pixels)
+
+
+def _known(frame: VideoFrame, options: PoseOptions) -> list[ScoredBox] | None:
+    """Where the people are, if they are not to be looked for: the whole frame is one."""
+    height, width = frame.pixels.shape[:2]
+    return None if options.detect else [ScoredBox((0.0, 0.0, float(width), float(height)), 1.0)]

@@ -1,11 +1,10 @@
 """A video read ahead on a thread of its own, so that the networks always find the next frame decoded."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from threading import Event, Semaphore, Thread
 
-from service.video.errors import VideoError
 from service.video.reader import VideoFrame, VideoInfo, VideoReader, open_video
 
 AHEAD = 4
@@ -26,7 +25,7 @@ class FrameFeed:
             VideoError: the source cannot be opened.
         """
         self._loop = asyncio.get_running_loop()
-        self._frames: asyncio.Queue[VideoFrame | VideoError | Exception | None] = asyncio.Queue()
+        self._frames: asyncio.Queue[VideoFrame | Exception | None] = asyncio.Queue()
         self._room, self._stop = Semaphore(AHEAD), Event()
         self._opened: asyncio.Future[VideoInfo] = self._loop.create_future()
         self._thread = Thread(target=self._read, args=(source,), name="video", daemon=True)
@@ -63,7 +62,7 @@ class FrameFeed:
             with open_video(source) as reader:
                 self._on_loop(self._opened.set_result, reader.info)
                 self._read_frames(reader)
-        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to who reads
+        except Exception as error:  # whatever it was, it belongs to who reads
             self._on_loop(self._fail, error)
         else:
             self._on_loop(self._frames.put_nowait, None)
@@ -87,6 +86,6 @@ class FrameFeed:
         else:
             self._opened.set_exception(error)
 
-    def _on_loop(self, call: object, *arguments: object) -> None:
+    def _on_loop(self, call: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            self._loop.call_soon_threadsafe(call, *arguments)  # pyright: ignore
+            self._loop.call_soon_threadsafe(call, *arguments)
