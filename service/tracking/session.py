@@ -16,7 +16,7 @@ from service.threads import StageClock
 from service.tracking.cadence import Cadence
 from service.tracking.options import DETECT_EVERY, TrackingOptions
 from service.tracking.scene import Scene, glance
-from service.tracking.tracker import LOW_PART, Change, Tracker
+from service.tracking.tracker import LOW_PART, Change, Look, Tracker
 
 
 class Frame(NamedTuple):
@@ -56,7 +56,7 @@ class TrackingSession:
         Raises:
             ServiceError: a model cannot compute it.
         """
-        self._prepare(pipeline, tracking)
+        self._prepare(pipeline, frame, tracking)
         await self._follow(pipeline, frame, options, clock)
         began = time.perf_counter()
         people = self._answered(tracking, frame, options)
@@ -65,12 +65,13 @@ class TrackingSession:
         poses, numbers = [pose for _, pose in people], tuple(number for number, _ in people)
         return ImageResult(image_id, width, height, poses, clock.seconds, frame.image, numbers)
 
-    def _prepare(self, pipeline: Pipeline, tracking: TrackingOptions) -> None:
+    def _prepare(self, pipeline: Pipeline, frame: Frame, tracking: TrackingOptions) -> None:
         """Begin anew where the pose network was replaced by one with another skeleton."""
         skeleton = pipeline.estimator.spec.skeleton
         if self._skeleton != skeleton:
             self._skeleton = skeleton
             self._tracker = Tracker(skeleton.sigmas, self._tracker.next_number)
+        self._tracker.enter_image(frame.image.shape[1], frame.image.shape[0])
         self._cadence.most = tracking.detect_every
 
     async def _follow(self, pipeline: Pipeline, frame: Frame, options: PoseOptions, clock: StageClock) -> None:
@@ -83,36 +84,35 @@ class TrackingSession:
         if not must_look and await self._carry(pipeline, frame, options, clock):
             self._cadence.pass_frame()
             return
-        change = await self._look(pipeline, frame, options, clock, after_cut=cut)
+        change = await self._look(pipeline, frame, options, clock, anew=cut)
         self._scene.look(now)
         self._cadence.look(change, alarmed=alarmed)
 
     async def _carry(self, pipeline: Pipeline, frame: Frame, options: PoseOptions, clock: StageClock) -> bool:
-        height, width = frame.image.shape[:2]
-        people = self._tracker.expected(frame.time_s, width, height)
+        people = self._tracker.expected(frame.time_s)
         poses = await pipeline.estimate_people(frame.image, people, options, clock)
-        return self._tracker.carry(poses, frame.time_s, width, height)
+        return self._tracker.carry(poses, frame.time_s)
 
     async def _look(
-        self, pipeline: Pipeline, frame: Frame, options: PoseOptions, clock: StageClock, *, after_cut: bool
+        self, pipeline: Pipeline, frame: Frame, options: PoseOptions, clock: StageClock, *, anew: bool
     ) -> Change:
-        threshold, found = options.person_threshold, frame.known
-        if found is None:
-            low = replace(options, person_threshold=LOW_PART * threshold)
-            found = await pipeline.find_people(frame.image, low, clock)
-            found = self._tracker.worth_posing(found, threshold, frame.time_s)
-        else:
-            threshold = 0.0  # whom the request names is answered
-        poses = await pipeline.estimate_people(frame.image, found, options, clock)
-        if frame.known is None:
-            poses = without_repeats(poses, pipeline.estimator.spec)
-        most = len(found) if frame.known is not None else options.max_persons
-        return self._tracker.look(poses, threshold, frame.time_s, most=most, after_cut=after_cut)
+        if frame.known is not None:  # whom the request names is answered
+            poses = await pipeline.estimate_people(frame.image, frame.known, options, clock)
+            return self._tracker.look(Look(poses, [], 0.0, len(poses), anew=True), frame.time_s)
+        threshold, time_s = options.person_threshold, frame.time_s
+        low = replace(options, person_threshold=LOW_PART * threshold)
+        found = await pipeline.find_people(frame.image, low, clock)
+        found = self._tracker.worth_posing(found, threshold, time_s)
+        missed = self._tracker.missed(found, time_s)
+        poses = await pipeline.estimate_people(frame.image, found + missed, options, clock)
+        best = without_repeats(poses[: len(found)], pipeline.estimator.spec)
+        seen = Look(best, poses[len(found) :], threshold, options.max_persons, anew)
+        return self._tracker.look(seen, time_s)
 
     def _answered(self, tracking: TrackingOptions, frame: Frame, options: PoseOptions) -> list[tuple[int, PersonPose]]:
         """Ids and poses, highest score first."""
         people = [
-            (track.number, track.smoothed() if tracking.smooth else track.pose) for track in self._tracker.followed
+            (track.number, track.smoothed() if tracking.smooth else track.pose) for track in self._tracker.answered
         ]
         people.sort(key=lambda person: person[1].score, reverse=True)
         return people if frame.known is not None else people[: options.max_persons]

@@ -21,19 +21,21 @@ class Track:
     """A person who is followed.
 
     Attributes:
-        number: the track id, from 1.
         seen: box and pose at the detector's last look.
         pose: the newest box and pose, not smoothed.
         time_s: of the newest pose.
-        lost: the detector did not find the person at its last look.
+        number: the track id, from 1; 0: not answered yet.
+        misses: looks in a row at which the detector did not find the person.
+        lost: the detector did not find the person, and the pose does not tell where it is.
         velocity: (2,) pixels a second.
         filter: smooths what is answered.
     """
 
-    number: int
     seen: PersonPose
     pose: PersonPose
     time_s: float
+    number: int = 0
+    misses: int = 0
     lost: bool = False
     velocity: DoubleArray = field(default_factory=lambda: np.zeros(2))
     filter: OneEuro = field(default_factory=OneEuro)
