@@ -138,8 +138,10 @@ def _invalid(error: ValidationError) -> ServiceError:
     location = describe_location(place)
     if first["type"] == "extra_forbidden":
         return InvalidOptionError(f"{location}: unknown; known are {', '.join(_known_names(error.title, place))}")
+    if first["type"] == "value_error":
+        return InvalidOptionError(str(first["ctx"]["error"]))
     sentence = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-    return InvalidOptionError(f"{location}: {sentence}" if location else sentence)
+    return InvalidOptionError(f"{location}: {sentence}")
 
 
 def _known_names(root: str, place: tuple[int | str, ...]) -> list[str]:

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from service.jobs import PoseOptions
 from service.settings import LONGEST_TIMEOUT_MS
@@ -99,13 +98,9 @@ class StreamOptions(Options):
     def _ignore_nothing(self) -> Self:
         for name in ("smooth", "detect_every", "frame_rate"):
             if name in self.model_fields_set and not self.track:
-                raise PydanticCustomError(
-                    "not_tracked", "{name}: only for tracked people; ask for track too", {"name": name}
-                )
+                raise ValueError(f"{name}: only for tracked people; ask for track too")
         if self.track and self.format == "cvat":
-            raise PydanticCustomError(
-                "not_tracked", "track: CVAT's shapes have no place for a track id; leave out format"
-            )
+            raise ValueError("track: CVAT's shapes have no place for a track id; leave out format")
         return self
 
     def for_tracking(self) -> TrackingOptions | None:
