@@ -12,6 +12,7 @@ from service.video.package import require_av
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
+    from av.video.frame import VideoFrame as AvFrame
     from av.video.stream import VideoStream
 
 CODEC = "libx264"
@@ -35,7 +36,7 @@ class VideoWriter:
 
         Raises:
             VideoPackageError: PyAV is not installed.
-            VideoWriteError: the file cannot be written.
+            VideoWriteError: the file has no suffix of a video.
         """
         av = require_av()
         self._path, self._rate = path, rate
@@ -55,7 +56,7 @@ class VideoWriter:
             time_s: since the first frame, later than the last one's.
 
         Raises:
-            VideoWriteError: it has another size than the first frame.
+            VideoWriteError: it has another size than the first frame, or the file cannot be written.
         """
         av = require_av()
         height, width = (side - side % 2 for side in pixels.shape[:2])
@@ -65,13 +66,26 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), format="rgb24")
         self._last_tick = max(round(time_s / CLOCK), self._last_tick + 1)
         frame.pts, frame.time_base = self._last_tick, CLOCK
-        self._container.mux(stream.encode(frame))
+        self._encode(stream, frame)
 
     def close(self) -> None:
-        """Write what is left and the head."""
-        if self._stream is not None:
-            self._container.mux(self._stream.encode(None))
-        self._container.close()
+        """Write what is left and the head.
+
+        Raises:
+            VideoWriteError: there is no room for it.
+        """
+        try:
+            if self._stream is not None:
+                self._encode(self._stream, None)
+        finally:
+            self._container.close()
+
+    def _encode(self, stream: "VideoStream", frame: "AvFrame | None") -> None:
+        av = require_av()
+        try:
+            self._container.mux(stream.encode(frame))
+        except av.FFmpegError as error:
+            raise VideoWriteError(f"{self._path}: the video cannot be written: {error.strerror}.") from error
 
     def _begin(self, width: int, height: int) -> "VideoStream":
         stream: VideoStream = self._container.add_stream(CODEC, rate=Fraction(self._rate).limit_denominator(1001))
