@@ -23,7 +23,7 @@ LEAST_SCORE = 0.5
 """Box score from which somebody in the photograph counts."""
 LEAST_VISIBLE = 0.5
 """Part of a box: who is less visible has left the picture and may come back as somebody new."""
-LEAST_OVERLAP = 0.3
+LEAST_OVERLAP = 0.5
 """Of an answer's box with the person's, to be an answer about that person."""
 
 Sightings = list[tuple[int, DoubleArray, DoubleArray]]
