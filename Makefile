@@ -22,6 +22,7 @@ CONTAINER_TESTS := tests/containers
 BROWSER_TESTS := tests/browser
 RAY_TESTS := tests/ray
 ADAPTER_TESTS := tests/adapters
+VIDEO_TESTS := tests/video
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -29,9 +30,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser test-adapters \
+.PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser test-adapters test-video \
 	test-kill test-batch-kill test-ray release train-env lint format types benchmark benchmark-runtime benchmark-serve \
-	benchmark-peers size protos zoo-page lock lock-images clean
+	benchmark-peers benchmark-video size protos zoo-page lock lock-images clean
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
@@ -43,7 +44,7 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS) $(RAY_TESTS) $(ADAPTER_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS) $(RAY_TESTS) $(ADAPTER_TESTS) $(VIDEO_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
@@ -68,6 +69,9 @@ test-browser: $(SERVER)/.browser  ## The demo page in headless Chromium, which m
 
 test-adapters: $(ADAPTERS)/.adapters  ## Let supervision, FiftyOne and Label Studio take what service/adapters writes for them
 	@$(ADAPTERS)/bin/python -m pytest -q $(ADAPTER_TESTS)
+
+test-video: $(SERVER)/.dev  ## Track people in a film made of a packaged photograph, with the embedded networks; about a minute
+	@$(SERVER)/bin/python -m pytest -q $(VIDEO_TESTS)
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
@@ -114,6 +118,9 @@ benchmark-serve: $(SERVER)/.server  ## Load the server over every transport, its
 
 benchmark-peers: $(SERVER)/.server $(TRAIN)/.train $(PEERS)/.peers  ## Load LitServe, BentoML and plain FastAPI beside the server
 	$(SERVER)/bin/fasterpose benchmark peers --peers-python $(PEERS)/bin/python --train-python $(TRAIN)/bin/python
+
+benchmark-video: $(SERVER)/.dev  ## Track people in a film over PHOTOGRAPHS (the packaged ones): ids, jitter, rate against frame by frame
+	$(SERVER)/bin/fasterpose benchmark video $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
 
 size: $(SERVER)/.dev  ## Print what the server's packages take on disk
 	@$(SERVER)/bin/python -m pytest -q -s tests/test_packaging.py -k megabytes
