@@ -23,6 +23,7 @@ BROWSER_TESTS := tests/browser
 RAY_TESTS := tests/ray
 ADAPTER_TESTS := tests/adapters
 DOCS_TESTS := tests/docs_live
+VIDEO_TESTS := tests/video
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -30,9 +31,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser test-adapters \
-	test-docs test-kill test-batch-kill test-ray release train-env lint format types benchmark benchmark-runtime benchmark-serve \
-	benchmark-peers size protos docs docs-pages zoo-page lock lock-images clean
+.PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser \
+	test-adapters test-docs test-kill test-batch-kill test-ray release train-env lint format types benchmark \
+	benchmark-runtime benchmark-serve benchmark-peers size protos docs docs-pages zoo-page lock lock-images clean \
+	test-video benchmark-video
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
@@ -44,7 +46,7 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS) $(RAY_TESTS) $(ADAPTER_TESTS) $(DOCS_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS) $(RAY_TESTS) $(ADAPTER_TESTS) $(DOCS_TESTS) $(VIDEO_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
@@ -72,6 +74,9 @@ test-adapters: $(ADAPTERS)/.adapters  ## Let supervision, FiftyOne and Label Stu
 
 test-docs: $(SERVER)/.dev  ## Follow README and docs block by block: servers, requests, and with .venv-train a small training; minutes
 	@$(SERVER)/bin/python -m pytest -q $(DOCS_TESTS)
+
+test-video: $(SERVER)/.dev  ## Track people in a film made of a packaged photograph, with the embedded networks; about a minute
+	@$(SERVER)/bin/python -m pytest -q $(VIDEO_TESTS)
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
@@ -119,6 +124,9 @@ benchmark-serve: $(SERVER)/.server  ## Load the server over every transport, its
 benchmark-peers: $(SERVER)/.server $(TRAIN)/.train $(PEERS)/.peers  ## Load LitServe, BentoML and plain FastAPI beside the server
 	$(SERVER)/bin/fasterpose benchmark peers --peers-python $(PEERS)/bin/python --train-python $(TRAIN)/bin/python
 
+benchmark-video: $(SERVER)/.dev  ## Track people in a film over PHOTOGRAPHS (the packaged ones): ids, jitter, rate against frame by frame
+	$(SERVER)/bin/fasterpose benchmark video $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
+
 size: $(SERVER)/.dev  ## Print what the server's packages take on disk
 	@$(SERVER)/bin/python -m pytest -q -s tests/test_packaging.py -k megabytes
 
@@ -135,7 +143,7 @@ zoo-page: $(SERVER)/.server  ## Write model/zoo/ZOO.md anew, after a change of a
 	$(SERVER)/bin/python -m service.zoo_page
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs,video]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
@@ -165,7 +173,7 @@ $(SERVER)/.server: pyproject.toml constraints.txt
 
 $(SERVER)/.dev: $(SERVER)/.server
 	@echo "Installing the test tools into $(SERVER), once"
-	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev]'
+	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev,video]'
 	@touch $@
 
 $(SERVER)/.browser: $(SERVER)/.dev
@@ -180,7 +188,7 @@ $(SERVER)/.docs: $(SERVER)/.dev
 $(TRAIN)/.train: pyproject.toml constraints.txt
 	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
 	$(call make_environment,$(TRAIN))
-	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,docs]'
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,docs,video]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
 	@touch $@
