@@ -220,6 +220,7 @@ def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive_s,
         ws="websockets-sansio",
         ws_max_size=settings.max_body_bytes,
         ws_per_message_deflate=False,  # photographs are compressed already
