@@ -1,5 +1,7 @@
 """The three body forms of `POST /v1/pose` -> the images and options of one call."""
 
+import io
+
 from starlette.requests import Request
 
 from service.calls import (
@@ -43,9 +45,17 @@ async def read_call(request: Request, settings: ServiceSettings) -> PoseCall:
     return call
 
 
+async def _whole_body(request: Request) -> bytes:
+    """In one buffer that grows: pieces that are joined when all are there hold a body twice, and leave holes behind."""
+    body = io.BytesIO()
+    async for piece in request.stream():
+        body.write(piece)
+    return body.getvalue()
+
+
 async def _read_raw(request: Request) -> PoseCall:
     options = check_options(parse_query(request.query_params.multi_items()))
-    return PoseCall([_only_image(await request.body(), options)], options)
+    return PoseCall([_only_image(await _whole_body(request), options)], options)
 
 
 async def _read_multipart(request: Request, settings: ServiceSettings) -> PoseCall:
@@ -64,7 +74,7 @@ async def _read_multipart(request: Request, settings: ServiceSettings) -> PoseCa
 async def _read_json(request: Request, settings: ServiceSettings) -> PoseCall:
     if request.query_params:
         raise InvalidOptionError(f"{next(iter(request.query_params))}: a JSON body carries its options in `options`")
-    body = check_json_body(await request.body())
+    body = check_json_body(await _whole_body(request))
     check_image_count(len(body.images), settings)
     if len(body.images) > 1:
         refuse_single_image_options(body.options, OF_EACH_IMAGE)
@@ -86,7 +96,7 @@ async def _read_form(request: Request, settings: ServiceSettings) -> tuple[list[
     most = settings.max_images + 2  # one image more, so that it can be said how many are allowed, and the options
     files: list[bytes] = []
     options: dict[str, object] | None = None
-    for part in read_parts(request.headers["content-type"], await request.body(), most):
+    for part in read_parts(request.headers["content-type"], await _whole_body(request), most):
         if part.name == "image" and part.is_file:
             files.append(part.content)
         elif part.name != "options":

@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from service.errors import HeadTooLargeError, InvalidBodyError, ServiceError, TooSlowError
 from service.identity import request_id_from
+from service.linger import LingeringTransport, has_unread
 from service.settings import ServiceSettings
 
 LEAST_BYTES_S = 1024
@@ -30,10 +31,12 @@ def limited_protocol(settings: ServiceSettings, refused: Callable[[str], None]) 
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection: a head is bounded in bytes, and head and body have to come in time.
+    """One connection: a head is bounded in bytes, head and body have to come in time, and a refusal arrives.
 
     A request that comes in one piece, as most do, costs no timer.
     """
+
+    transport: LingeringTransport  # type: ignore[assignment] - uvicorn has any transport here
 
     def __init__(
         self,
@@ -54,20 +57,27 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._received = 0
         self._seen = 0
+        self._retires = False
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] - as uvicorn has it
         """The client is there, and has to send something."""
-        super().connection_made(transport)
+        limits = self._limits
+        lingering = LingeringTransport(transport, limits.read_timeout_s, limits.max_body_bytes, self._is_arriving)
+        super().connection_made(lingering)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._unwatch()
+        self.transport.close_now()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""
+        if self.transport.lingers:
+            self.transport.throw_away(len(data))
+            return
         began_in_head = self._in_head
         self._received += len(data)
         super().data_received(data)
@@ -101,6 +111,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refusal = self._too_large()
             raise self._refusal
         super().on_headers_complete()
+        if self._retires:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """The request is all there."""
@@ -110,7 +122,24 @@ class LimitedProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """The connection is another protocol's from now on."""
         self._unwatch()
+        self.transport = self.transport.inner  # type: ignore[assignment] - the other protocol closes it in its own way
         super().handle_websocket_upgrade()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that was silent for long, unless a request came and was not read yet.
+
+        A busy loop comes to its timers before it reads, and the request would have no answer but a reset.
+        """
+        if not has_unread(self.transport):
+            super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """Close for good, but answer the request that is coming in."""
+        self._retires = True
+        idle = self.cycle is None or self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison] - None before the first request
+        head_is_coming = self._in_head and self._is_arriving()
+        if not idle or not (head_is_coming or has_unread(self.transport)):
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn passes it
         """Answer what the parser did not take."""
@@ -135,7 +164,7 @@ class LimitedProtocol(HttpToolsProtocol):
         ):
             self._watch()  # it is not the client that is slow
         elif not self._received or (answered and not self._in_head):
-            self.transport.close()
+            self.transport.close_now()
         else:
             self._refuse(
                 TooSlowError(
@@ -154,7 +183,15 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refused(error.slug)
         if self._nothing_sent():
             self.transport.write(_response(error))
+        self._incomplete = True  # whatever the parser made of it: more may come
         self.transport.close()
+        if self.cycle is not None and not self.cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison] - None before the first request
+            self.cycle.disconnected = True  # for the application, it ends here
+            self.cycle.message_event.set()
+
+    def _is_arriving(self) -> bool:
+        """Whether a request has begun to come in and is not all there."""
+        return self._incomplete and self._received > 0
 
     def _nothing_sent(self) -> bool:
         """Whether no answer of the application is under way on this connection."""

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.http_limits import limited_protocol
 from service.logs import set_up_logs
+from service.memory import IdleTrim, malloc_trim
 from service.pipeline import Pipeline
 from service.rpc import POSE_SERVICE
 from service.rpc_server import RpcServer, start_rpc
@@ -116,6 +117,7 @@ class PoseServer(uvicorn.Server):
         self.rpc: RpcServer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hurry = asyncio.Event()
+        self._idle_trim = IdleTrim(malloc_trim())
         super().__init__(_config(app, settings, tls))
 
     @property
@@ -142,6 +144,7 @@ class PoseServer(uvicorn.Server):
             self.lost = True
             self.service.drain()
             return True
+        self._idle_trim.look(self.service.in_flight, self.service.num_admitted)
         return await super().on_tick(counter)
 
     def _listen_for_reload(self) -> None:
@@ -220,6 +223,7 @@ def _config(app: FastAPI, settings: ServiceSettings, tls: Tls | None) -> uvicorn
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive_s,
         ws="websockets-sansio",
         ws_max_size=settings.max_body_bytes,
         ws_per_message_deflate=False,  # photographs are compressed already

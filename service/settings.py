@@ -66,6 +66,12 @@ class ServiceSettings(BaseSettings):
         description="Time in which the head of a request has to be there, and in which its body has to bring 1 KiB a "
         "second, s.",
     )
+    keep_alive_s: int = Field(
+        default=75,
+        gt=0,
+        description="Time that a connection may be idle between requests, s; longer than that of a balancer before the "
+        "server, so that only the balancer closes it.",
+    )
     max_body_bytes: int = Field(default=64 * 2**20, gt=0, description="Largest request body, bytes.")
     grpc_max_message_bytes: int = Field(
         default=32 * 2**20, gt=0, lt=2**31, description="Largest gRPC message, either way, bytes."

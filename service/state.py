@@ -42,6 +42,7 @@ class Service:
         self._retiring = False
         self._draining = False
         self._in_flight = 0
+        self._admitted = 0
         self._bytes_in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -84,6 +85,16 @@ class Service:
     def lost(self) -> bool:
         """Whether only a new process helps: a device computes nothing any more."""
         return self._pipeline is not None and self._pipeline.lost
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being answered."""
+        return self._in_flight
+
+    @property
+    def num_admitted(self) -> int:
+        """Requests that were ever let in."""
+        return self._admitted
 
     def retire(self) -> None:
         """Turn readiness off; requests are still let in, for those who have not noticed yet."""
@@ -139,6 +150,7 @@ class Service:
             raise self._overloaded(f"{self._in_flight} requests are in flight, the most this server takes. Try again.")
         pipeline.backlog.check()  # once more when the body is there; who is refused here need not have sent it
         self._in_flight += 1
+        self._admitted += 1
         pipeline.users.enter()
         self._idle.clear()
         try:

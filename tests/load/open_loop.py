@@ -14,7 +14,9 @@ async def send_at_rate(address: Address, request: bytes, rate: float, seconds: f
     free: list[Connection] = []
 
     async def ask() -> Answer:
-        connection = free.pop() if free else await Connection.open(address)
+        connection = free.pop() if free else None
+        if connection is None or connection.ended:  # idle for long: a client has to look before it asks
+            connection = await Connection.open(address)
         answer = await connection.ask(request)
         free.append(connection)
         return answer

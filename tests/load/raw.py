@@ -51,6 +51,11 @@ class Connection:
         """
         return cls(*await asyncio.open_connection(*address))
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server closed it: what is sent now has no answer."""
+        return self._reader.at_eof()
+
     def write(self, data: bytes) -> None:
         """Send bytes as they are, without waiting for the other side to take them."""
         self._writer.write(data)

@@ -1,4 +1,4 @@
-"""Little that would become much: the server refuses it by its head, and its memory stays as it is."""
+"""Little that would become much: the server refuses it by its head, and no more than the bodies themselves is held."""
 
 import asyncio
 import io
@@ -8,12 +8,15 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
+from service.memory import LEAST_PAUSE_S
 from tests.load.raw import Connection, ask, pose_request
 from tests.load.server import MIB, Server
 
 SIDE = 30_000
 AT_ONCE = 16
 MOST_GROWTH = 64 * MIB
+"""Beyond the bodies."""
+MOST_KEPT = 32 * MIB
 HEAD = b"POST /v1/pose HTTP/1.1\r\nHost: test\r\n"
 
 
@@ -73,7 +76,25 @@ async def test_a_bomb(
     )
     assert {answer.status for answer in answers} <= {status, 429}
     assert after.status == 200
-    assert max(memory) - memory[0] < MOST_GROWTH
+    bodies = AT_ONCE * len(request)  # all are under way at once; `max_in_flight_bytes` bounds them
+    assert max(memory) - memory[0] < bodies + MOST_GROWTH
+
+
+async def test_memory_goes_back_once_the_server_is_idle(
+    server: Server, photo_of_one: bytes, say: Callable[[str], None]
+) -> None:
+    request = pose_request(gif_bomb(), detect=False)
+    await ask(server.address, photo_of_one)
+    before = server.resident_bytes
+    await asyncio.gather(*(ask(server.address, request) for _ in range(AT_ONCE)))
+    kept = server.resident_bytes - before
+    async with asyncio.timeout(2 * LEAST_PAUSE_S):
+        while server.resident_bytes - before > MOST_KEPT:
+            await asyncio.sleep(0.1)
+    say(
+        f"{kept / MIB:+.0f} MiB after {AT_ONCE} bodies of {len(request) / MIB:.1f} MiB, "
+        f"at most {MOST_KEPT / MIB:+.0f} once idle"
+    )
 
 
 async def test_chunks_without_end(server: Server, photo_of_one: bytes, say: Callable[[str], None]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from fastapi import FastAPI
@@ -16,12 +16,13 @@ from tests.service.fakes import make_pipeline
 
 HEALTH = get_request("/healthz")
 MOST = 4096
+MOST_BODY = 100_000
 Running = tuple[FastAPI, PoseServer, Address]
 
 
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
-    settings = ServiceSettings(http_port=0, grpc_port=0, max_header_bytes=MOST, max_body_bytes=100_000, drain_s=1)
+    settings = ServiceSettings(http_port=0, grpc_port=0, max_header_bytes=MOST, max_body_bytes=MOST_BODY, drain_s=1)
     app = create_app(settings, make_pipeline)
     server = PoseServer(app, settings, 0.0)
     with open_port("127.0.0.1", 0, "--http-port") as listener:
@@ -172,3 +173,56 @@ async def test_a_body_larger_than_declared_is_not_taken_for_a_request(running: R
     assert (await connection.ask(request + b"GARBAGE" * 10)).status in {400, 415}
     assert await connection.rest() in {b"", b"HTTP/1.1 400"}
     connection.hang_up()
+
+
+async def test_a_refusal_arrives_although_the_client_sends_on(running: Running) -> None:
+    """Closed at once, the socket would answer the rest with a reset, which throws the refusal away."""
+    _, server, address = running
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"POST /v1/pose HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n")
+    while not (found := protocols(server)) or not found[0].transport.is_closing():
+        await asyncio.sleep(0)
+    writer.write(bytes(1_000_000 - 1))  # more than the server takes
+    await writer.drain()
+    writer.write(b"x")
+    assert (await reader.read()).startswith(b"HTTP/1.1 413 ")
+    writer.close()
+    while protocols(server):
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_after_a_refusal_is_bounded(running: Running) -> None:
+    _, server, address = running
+    connection = await Connection.open(address)
+    assert (await connection.ask(b"GARBAGE\r\n\r\n")).status == 400
+    (protocol,) = protocols(server)
+    protocol.data_received(bytes(MOST_BODY))
+    assert not protocol.transport.inner.is_closing()
+    protocol.data_received(b"x")
+    assert protocol.transport.inner.is_closing()
+
+
+@pytest.mark.parametrize("closing", [LimitedProtocol.timeout_keep_alive_handler, LimitedProtocol.shutdown])
+async def test_a_request_that_came_and_was_not_read_yet_is_answered(
+    running: Running, closing: Callable[[LimitedProtocol], None]
+) -> None:
+    _, server, address = running
+    connection = await Connection.open(address)
+    assert (await connection.ask(HEALTH)).status == 200
+    (protocol,) = protocols(server)
+    connection.write(HEALTH)  # sent at once, and the loop does not run in between
+    closing(protocol)
+    assert (await connection.answer(0.0)).status == 200
+    closing(protocol)
+    assert await connection.rest() == b""
+
+
+async def test_the_end_of_a_head_is_waited_for_when_the_server_ends(running: Running) -> None:
+    _, server, address = running
+    connection = await Connection.open(address)
+    connection.write(HEALTH[:20])
+    protocol = await the_protocol(server, 20)
+    protocol.shutdown()
+    answer = await connection.ask(HEALTH[20:])
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert await connection.rest() == b""
