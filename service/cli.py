@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from model.contract.coco_entry import AnnotationError
 from model.contract.spec import BundleError
 from service.access.commands import app as keys
 from service.bench.cli import app as benchmark
 from service.errors import ServiceError
+from service.exit_codes import USAGE_ERROR
 from service.flags import (
     Config,
     DetectorName,
@@ -32,7 +34,11 @@ from service.settings import SettingsError
 from service.training import FORWARDED, run_training
 from service.zoo import describe_zoo
 
-USAGE_ERROR = 2
+EXIT_CODES = (
+    "0 all images are answered; 1 some are not; 2 the command, a setting or a bundle cannot be used; "
+    "3 an output cannot be written; 130, 143 stopped by Ctrl-C, SIGTERM: what was under way is written; "
+    "141 nobody reads stdout any more."
+)
 
 app = typer.Typer(
     help="Human pose as a service: a photograph in, COCO keypoints out.",
@@ -138,11 +144,31 @@ def serve(
     raise typer.Exit(run_server(settings))
 
 
-@app.command()
+@app.command(epilog=f"Exit codes: {EXIT_CODES}")
 def predict(
     *,
-    photos: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder for the overlays and results.json; made if it is not there.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Image files, folders, quoted globs; - reads one image from stdin.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for overlays, results.json (COCO) and images.json (ids).")
+    ] = None,
+    overlays: Annotated[
+        Path | None, typer.Option(help="Folder for the images with people drawn; -: one JPEG to stdout.")
+    ] = None,
+    coco: Annotated[
+        Path | None, typer.Option(help="File for COCO results; FILE.images.json beside it has the ids. -: stdout.")
+    ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(help="File for JSON lines, one an image, as of `fasterpose batch`. -: stdout.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="File for a table, a row a person. -: stdout.")] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="COCO annotations, detections or results, whose boxes are answered; no detector runs."),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search the subfolders of folders too.")] = False,
     config: Config = None,
     person_threshold: PersonThreshold = 0.3,
     keypoint_threshold: KeypointThreshold = 0.2,
@@ -156,12 +182,13 @@ def predict(
     threads: ThreadCount = None,
     streams: StreamCount = None,
 ) -> None:
-    """Find people in photographs: OUT/<name>.jpg with skeletons, OUT/results.json (COCO), OUT/images.json (ids).
+    """Find people in photographs, without a server. With no output named, JSON lines go to stdout.
 
-    Exit code 1 if a file could not be answered; the others are still written.
+    A file that cannot be answered is named on stderr, and the others are answered.
     """
     from service.jobs import PoseOptions  # noqa: PLC0415 - `--help` must not wait for the runtime
-    from service.predict import predict_files  # noqa: PLC0415
+    from service.predict.asked import Wanted  # noqa: PLC0415
+    from service.predict.command import predict as predict_sources  # noqa: PLC0415
 
     settings = read_settings(
         config,
@@ -179,7 +206,8 @@ def predict(
         max_persons=max_persons,
         flip_test=flip_test,
     )
-    raise typer.Exit(predict_files(photos, out, options, settings))
+    wanted = Wanted(out, overlays, coco, jsonl, csv, boxes)
+    raise typer.Exit(predict_sources(sources, wanted, options, settings, recursive=recursive))
 
 
 @app.command()
@@ -279,7 +307,7 @@ def main() -> None:
     """Run the command; an error that the user can act on is one line and exit code 2."""
     try:
         app()
-    except (SettingsError, BundleError, RuntimeUnavailableError, ServiceError) as error:
+    except (SettingsError, AnnotationError, BundleError, RuntimeUnavailableError, ServiceError) as error:
         typer.echo(f"fasterpose: {error}", err=True)
         sys.exit(USAGE_ERROR)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from service.image_files import check_name, files_below, files_of_glob, is_image
 from service.settings import SettingsError
 
+
 @dataclass(frozen=True)
 class Inputs:
     """The images of a job.

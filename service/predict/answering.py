@@ -2,15 +2,18 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
 async def in_order(
-    items: Iterable[Item], answer: Callable[[Item], Awaitable[Answer]], at_once: int, go_on: Callable[[], bool]
+    items: Iterable[Item],
+    answer: Callable[[Item], Coroutine[Any, Any, Answer]],
+    at_once: int,
+    go_on: Callable[[], bool],
 ) -> AsyncGenerator[tuple[Item, Answer]]:
     """Answer items, `at_once` of them at one time.
 
@@ -30,16 +33,12 @@ async def in_order(
                 break
             if len(under_way) >= at_once:
                 yield await _first(under_way)
-            under_way.append((item, asyncio.ensure_future(_call(answer, item))))
+            under_way.append((item, asyncio.create_task(answer(item))))
         while under_way:
             yield await _first(under_way)
     finally:
         for _, task in under_way:
             task.cancel()
-
-
-async def _call(answer: Callable[[Item], Awaitable[Answer]], item: Item) -> Answer:
-    return await answer(item)
 
 
 async def _first(under_way: deque[tuple[Item, asyncio.Task[Answer]]]) -> tuple[Item, Answer]:

@@ -78,7 +78,9 @@ def find_photos(sources: Iterable[str], *, recursive: bool) -> Photos:
                 named += 1
     if not names:
         searched = "and their subfolders" if recursive else "not their subfolders, which --recursive searches too"
-        raise SettingsError(f"there is no image to answer; folders are searched for files with an image's suffix, {searched}")
+        raise SettingsError(
+            f"there is no image to answer; folders are searched for files with an image's suffix, {searched}"
+        )
     return Photos([Photo(number, name) for number, name in enumerate(names)], left_out, named - len(names))
 
 

@@ -1,0 +1,52 @@
+"""CSV: a row a person, and one for each image without people or without an answer, so that none is missing."""
+
+import csv
+import io
+from typing import BinaryIO
+
+from model.contract.skeleton import Skeleton
+from service.formats import Outcome, coco_results
+from service.jobs import ImageResult
+from service.predict.inputs import Photo
+from service.predict.json_lines import close_output
+
+BOX = ["box_x", "box_y", "box_width", "box_height"]
+
+
+class Table:
+    """`image, width, height, error, person, score, box_score, box_x ... box_height, nose_x, nose_y, nose_score, ...`.
+
+    `person` counts the people of an image from 1, the best first. Coordinates are pixels of the upright image.
+    """
+
+    def __init__(self, file: BinaryIO, skeleton: Skeleton) -> None:
+        """A table of an open file; its head is written."""
+        self._file = file
+        points = [f"{name}_{part}" for name in skeleton.keypoint_names for part in ("x", "y", "score")]
+        self._columns = ["image", "width", "height", "error", "person", "score", "box_score", *BOX, *points]
+        self._write_rows([self._columns])
+
+    def write(self, photo: Photo, outcome: Outcome) -> None:
+        """Write an image's rows."""
+        if not isinstance(outcome, ImageResult):
+            self._write_rows([self._filled([photo.name, "", "", outcome[1].detail])])
+            return
+        about = [photo.name, outcome.width, outcome.height, ""]
+        people = [
+            [*about, number, person["score"], person["bbox_score"], *person["bbox"], *person["keypoints"]]
+            for number, person in enumerate(coco_results([outcome]), start=1)
+        ]
+        self._write_rows(people or [self._filled(about)])
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        close_output(self._file)
+
+    def _filled(self, row: list[object]) -> list[object]:
+        return row + [""] * (len(self._columns) - len(row))
+
+    def _write_rows(self, rows: list[list[object]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._file.write(text.getvalue().encode())
+        self._file.flush()
