@@ -273,6 +273,43 @@ def batch(
     raise typer.Exit(run_command(BatchJob(sources, output, retry_errors), options, settings, workers, with_ray=ray))
 
 
+@app.command(epilog="Exit codes: 0 a server could serve; 1 it could not.")
+def doctor(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")] = False,
+    config: Config = None,
+    host: Annotated[str | None, setting("host")] = None,
+    http_port: Annotated[int | None, setting("http_port")] = None,
+    grpc_port: Annotated[int | None, setting("grpc_port")] = None,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+    streams: StreamCount = None,
+) -> None:
+    """Say what a server would use here and why, and what is wrong. All settings of `serve` count.
+
+    Runtime, precision, networks and their licences, threads, ports; each network is loaded and computed once.
+    """
+    from service.doctor.command import doctor as run_doctor  # noqa: PLC0415 - `--help` must not wait for the runtime
+
+    flags = {
+        "host": host,
+        "http_port": http_port,
+        "grpc_port": grpc_port,
+        "model": model,
+        "detector": detector,
+        "runtime": runtime,
+        "precision": precision,
+        "device": device,
+        "threads": threads,
+        "streams": streams,
+    }
+    raise typer.Exit(run_doctor(lambda: read_settings(config, **flags), as_json=as_json))
+
+
 @app.command()
 def models() -> None:
     """List the embedded model bundles."""

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from model.contract.skeleton import Skeleton
@@ -42,10 +43,10 @@ class Table:
         """Nothing more comes."""
         close_output(self._file)
 
-    def _filled(self, row: list[object]) -> list[object]:
-        return row + [""] * (len(self._columns) - len(row))
+    def _filled(self, row: Sequence[object]) -> list[object]:
+        return [*row, *[""] * (len(self._columns) - len(row))]
 
-    def _write_rows(self, rows: list[list[object]]) -> None:
+    def _write_rows(self, rows: Sequence[Sequence[object]]) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(rows)
         self._file.write(text.getvalue().encode())

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from service.jobs import PoseOptions
+from service.pipeline import Pipeline
 from service.predict import command
 from service.predict.asked import Wanted
 from service.predict.command import predict
@@ -197,7 +198,11 @@ def test_what_is_under_way_is_written_when_a_signal_comes(
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(command.Outputs, "write", interrupted)
-    monkeypatch.setattr(command, "images_at_once", lambda _: 2)
+
+    def two_at_once(_: Pipeline) -> int:
+        return 2
+
+    monkeypatch.setattr(command, "images_at_once", two_at_once)
     wanted = Wanted(coco=tmp_path / "coco.json")
     assert predict([str(tmp_path)], wanted, PoseOptions(), settings) == 143
     answered = json.loads((tmp_path / "coco.images.json").read_text())
