@@ -1,5 +1,6 @@
 """What a check found."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,4 +24,4 @@ class Finding:
     verdict: Verdict
     says: str
     remedy: str = ""
-    facts: dict[str, Fact] = field(default_factory=dict[str, Fact])
+    facts: Mapping[str, Fact] = field(default_factory=dict[str, Fact])

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from model.contract.spec import BundleError, DetectorSpec, PoseSpec, Provenance, load_detector_spec, load_pose_spec
-from service.bundles import LoadedModel, Spec, open_bundle
+from model.contract.spec import BundleError, DetectorSpec, PoseSpec, Provenance
+from service.bundles import LoadedModel, load_detector_model, load_pose_model
 from service.doctor.finding import Fact, Finding
-from service.runtime.base import Precision, RuntimeUnavailableError
+from service.runtime.base import Precision, Runtime, RuntimeUnavailableError
 from service.runtime.precision import LARGEST_LOSS
 from service.settings import ServiceSettings
-from service.zoo import find_bundle
 
 
 def check_networks(settings: ServiceSettings) -> list[Finding]:
@@ -20,20 +19,18 @@ def check_network(task: str, settings: ServiceSettings) -> list[Finding]:
     """Load one network as a server would, and compute one image with it."""
     name, flag = (settings.model, "--model") if task == "pose network" else (settings.detector, "--detector")
     try:
-        folder = find_bundle(name)
-        spec = load_pose_spec(folder) if task == "pose network" else load_detector_spec(folder)
-        model = open_bundle(folder, spec, settings)
-        _compute_once(model)
+        model = load_pose_model(settings) if task == "pose network" else load_detector_model(settings)
+        _compute_once(model.runtime)
     except (BundleError, RuntimeUnavailableError) as error:
         return [Finding(task, "wrong", str(error), f"choose another {flag}, or mend what is named")]
     except Exception as error:
         return [Finding(task, "wrong", f"{name} cannot be computed: {error!r}", f"choose another {flag}")]
-    return [_describe(task, name, model, settings), _check_licence(task, spec.provenance)]
+    return [_describe(task, name, model, settings), _check_licence(task, model.spec.provenance)]
 
 
-def _compute_once(model: LoadedModel[Spec]) -> None:
-    width, height = model.runtime.input_size
-    model.runtime.infer(np.zeros((1, height, width, 3), dtype=np.uint8))
+def _compute_once(runtime: Runtime) -> None:
+    width, height = runtime.input_size
+    runtime.infer(np.zeros((1, height, width, 3), dtype=np.uint8))
 
 
 def _describe(

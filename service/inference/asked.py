@@ -9,7 +9,7 @@ import numpy as np
 from service.calls import PoseCall, check_call, check_image_count
 from service.errors import InvalidOptionError
 from service.inference.body import ALL_BINARY, InferInput, Received, flag
-from service.inference.tensors import read_numbers, read_texts
+from service.inference.tensors import Content, read_numbers, read_texts
 from service.jobs import ImageJob
 from service.parse import check_options
 from service.schemas import Options
@@ -96,18 +96,14 @@ def _outputs(received: Received) -> dict[str, bool]:
     return wanted
 
 
-def _files(
-    tensor: InferInput, content: memoryview | Sequence[object], location: str, settings: ServiceSettings
-) -> list[bytes]:
+def _files(tensor: InferInput, content: Content, location: str, settings: ServiceSettings) -> list[bytes]:
     """Image files: one an element."""
     count = int(np.prod(tensor.shape, dtype=object)) if tensor.shape else 1
     _check_count(count, location, settings)
     return read_texts(content, count, location)
 
 
-def _encoded(
-    tensor: InferInput, content: memoryview | Sequence[object], location: str, settings: ServiceSettings
-) -> list[bytes]:
+def _encoded(tensor: InferInput, content: Content, location: str, settings: ServiceSettings) -> list[bytes]:
     """Pixels, each image as a BMP file: it costs a copy, and its way is then that of every image, limits and all."""
     if len(tensor.shape) not in {3, 4} or tensor.shape[-1] != 3:
         raise InvalidOptionError(f"{location}.shape: {PIXELS} are RGB, [height, width, 3] or [N, height, width, 3]")
@@ -119,9 +115,7 @@ def _encoded(
     return [cv2.imencode(".bmp", np.ascontiguousarray(image[..., ::-1]))[1].tobytes() for image in images]
 
 
-def _boxes(
-    tensor: InferInput, content: memoryview | Sequence[object], location: str, num_images: int
-) -> list[list[float]]:
+def _boxes(tensor: InferInput, content: Content, location: str, num_images: int) -> list[list[float]]:
     if num_images != 1:
         raise InvalidOptionError(f"{location}: {BOXES} belong to one image, and {num_images} were sent")
     if len(tensor.shape) < 2 or tensor.shape[-1] != 4 or any(side != 1 for side in tensor.shape[:-2]):

@@ -1,12 +1,11 @@
 """The JSON of the protocol: what a request may say."""
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.errors import InvalidBodyError, InvalidOptionError, UnsupportedMediaError
-from service.inference.tensors import Bytes
+from service.inference.tensors import Bytes, Content
 from service.parse import check_values, read_json
 
 HEADER = "Inference-Header-Content-Length"
@@ -72,7 +71,7 @@ class Received(NamedTuple):
     """A request's body, and of each of its inputs the elements, in JSON or as bytes."""
 
     body: InferBody
-    contents: list[memoryview | Sequence[object]]
+    contents: list[Content]
 
 
 def receive(content: bytes, json_length: str | None, encoding: str) -> Received:
@@ -138,7 +137,7 @@ def _refuse_parameters(parameters: Parameters, known: str, location: str) -> Non
             raise InvalidOptionError(f"{location}.parameters.{name}: not offered here; known is {known}")
 
 
-def _content(tensor: InferInput, rest: Bytes, location: str) -> memoryview | Sequence[object]:
+def _content(tensor: InferInput, rest: Bytes, location: str) -> Content:
     size = tensor.parameters.get(BINARY_SIZE)
     if size is None:
         if tensor.data is None:

@@ -15,6 +15,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "INT32": np.dtype("<i4"),
     "FP32": np.dtype("<f4"),
 }
+Content = memoryview | list[Any]
+"""The elements of a tensor: bytes, or values of JSON."""
 LENGTH = struct.Struct("<I")
 
 
@@ -48,7 +50,7 @@ class Bytes:
             raise InvalidBodyError(f"{len(self._content)} bytes follow the last tensor of the body.")
 
 
-def read_texts(content: memoryview | Sequence[object], count: int, location: str) -> list[bytes]:
+def read_texts(content: Content, count: int, location: str) -> list[bytes]:
     """The elements of a BYTES tensor: each after its length as 4 bytes, or in JSON as base64.
 
     Raises:
@@ -65,7 +67,7 @@ def read_texts(content: memoryview | Sequence[object], count: int, location: str
 
 
 def read_numbers(
-    content: memoryview | Sequence[object], datatype: str, shape: Sequence[int], location: str
+    content: Content, datatype: str, shape: Sequence[int], location: str
 ) -> np.ndarray[Any, np.dtype[Any]]:
     """The elements of a tensor of numbers; in JSON they stand flat or nested, in row-major order.
 
