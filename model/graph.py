@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -12,9 +13,11 @@ import openvino as ov
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from torch.fx import GraphModule, Tracer
 from torch.fx.experimental.optimization import fuse
 
 from model.contract.arrays import FloatArray, ImageArray
+from model.networks.yolo import YoloTrunk
 
 OPSET = 17
 PARITY_LIMIT = 1e-4
@@ -35,11 +38,29 @@ def as_stored(module: nn.Module) -> nn.Module:
 
     Bundles store the folded weights in float16, so what is measured is what is stored.
     """
-    folded = fuse(module.eval())
+    folded = fold_norms(module)
     with torch.no_grad():
         for parameter in folded.parameters():
             parameter.copy_(parameter.half().float())
     return folded
+
+
+def fold_norms(module: nn.Module) -> nn.Module:
+    """A copy in evaluation mode with batch norms folded into convolutions.
+
+    torch.fx finds the pairs by tracing; ultralytics' blocks it cannot trace, so their trunk folds its own.
+    """
+    module = deepcopy(module.eval())
+    for part in module.modules():
+        if isinstance(part, YoloTrunk):
+            part.fold_norms()
+    return fuse(GraphModule(module, _TrunkIsLeaf().trace(module)), no_trace=True)
+
+
+class _TrunkIsLeaf(Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """A YoloTrunk, and what is one for torch."""
+        return isinstance(m, YoloTrunk) or super().is_leaf_module(m, module_qualified_name)
 
 
 def write_graph(

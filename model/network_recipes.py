@@ -10,15 +10,16 @@ from model.networks.efficientpose import Variant
 from model.networks.lite_hrnet import Depth
 from model.networks.lpn import LpnName
 from model.networks.simple_baseline import Head
+from model.networks.yolo import YoloName
 from model.section import Section
 
 RESNET_STRIDE = 32
 
 
 def _known_trunk(name: str) -> str:
-    if name in (*get_args(TrunkName), *get_args(LpnName)) or is_torchvision_network(name):
+    if name in (*get_args(TrunkName), *get_args(LpnName), *get_args(YoloName)) or is_torchvision_network(name):
         return name
-    raise ValueError(f"{name!r} is no ResNet, no LPN and no classification network of torchvision")
+    raise ValueError(f"{name!r} is no ResNet, no LPN, not yolo11n and no classification network of torchvision")
 
 
 class Architecture(Section, ABC):
@@ -39,7 +40,7 @@ class FasterPoseRecipe(Architecture):
     """FasterPose; also the network of a table that names no kind.
 
     Attributes:
-        trunk: `resnet18` to `resnet152`, `lpn50` to `lpn152`, or a classification network of torchvision.
+        trunk: `resnet18` to `resnet152`, `lpn50` to `lpn152`, `yolo11n`, or a classification network of torchvision.
         bias: whether the LHR has a bias.
         frozen_stages: how many of the trunk's stages keep their initial weights; a ResNet's are stem, layer1 .. layer4.
     """

@@ -11,6 +11,7 @@ from torchvision.models import resnet
 
 from model.networks.lpn import LpnName, LpnTrunk
 from model.networks.trunk import Trunk
+from model.networks.yolo import YoloName, YoloTrunk
 
 TrunkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
@@ -33,7 +34,11 @@ PROBE = (256, 128)
 
 
 def build_trunk(name: str, frozen_stages: int = 0) -> Trunk:
-    """A trunk with fresh weights: `resnet18` to `resnet152`, `lpn50` to `lpn152`, or any convolutional torchvision one.
+    """A trunk with fresh weights.
+
+    Args:
+        name: `resnet18` to `resnet152`, `lpn50` to `lpn152`, `yolo11n`, or any convolutional one of torchvision.
+        frozen_stages: how many of its stages are never trained.
 
     Raises:
         ValueError: no trunk has this name or not so many stages.
@@ -42,6 +47,8 @@ def build_trunk(name: str, frozen_stages: int = 0) -> Trunk:
         return ResNetTrunk(cast("TrunkName", name), frozen_stages)
     if name in get_args(LpnName):
         return LpnTrunk(cast("LpnName", name), frozen_stages)
+    if name in get_args(YoloName):
+        return YoloTrunk(frozen_stages)
     return TorchvisionTrunk(name, frozen_stages)
 
 

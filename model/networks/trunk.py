@@ -27,10 +27,15 @@ class Trunk(nn.Module, ABC):
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) normalised RGB -> (B, out_channels, H / stride, W / stride) features."""
         features = images
-        for index, stage in enumerate(self.stages()):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and index >= self.frozen_stages):
-                for module in stage:
-                    features = module(features)
+        for index in range(len(self.stages())):
+            features = self.run_stage(index, features)
+        return features
+
+    def run_stage(self, index: int, features: Tensor) -> Tensor:
+        """The features of one stage from those of the stage before, without gradients where it is frozen."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and index >= self.frozen_stages):
+            for module in self.stages()[index]:
+                features = module(features)
         return features
 
     def train(self, mode: bool = True) -> Self:

@@ -24,12 +24,17 @@ CROPS = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8
 LOSS = RegressiveCrossEntropy()
 
 
+@pytest.fixture(params=["resnet18", "yolo11n"])
+def trunk(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A narrow network whose batch norms are no plain ones, as a bundle's graph."""
+def bundle(trunk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A network (a ResNet is made narrow) whose batch norms are no plain ones, as a bundle's graph."""
     use_narrow_trunks(monkeypatch)
     torch.manual_seed(1)
-    network = FasterPose("resnet18", 17)
+    network = FasterPose(trunk, 17)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -41,8 +46,8 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_network_computes_what_the_bundle_does(bundle: Path) -> None:
-    network = FasterPose("resnet18", 17)
+def test_the_network_computes_what_the_bundle_does(trunk: str, bundle: Path) -> None:
+    network = FasterPose(trunk, 17)
     line = load_bundle(network, bundle, torch.from_numpy(CROPS))
     served = ServedNetwork(network, LOSS).eval()
     with torch.no_grad():
@@ -51,9 +56,9 @@ def test_the_network_computes_what_the_bundle_does(bundle: Path) -> None:
     assert line.endswith("batch norms measured on 8 crops")
 
 
-def test_training_on_the_measured_crops_starts_where_the_bundle_stood(bundle: Path) -> None:
+def test_training_on_the_measured_crops_starts_where_the_bundle_stood(trunk: str, bundle: Path) -> None:
     """In training the statistics come from the batch; with those of a fresh network the output would be another."""
-    network = FasterPose("resnet18", 17)
+    network = FasterPose(trunk, 17)
     load_bundle(network, bundle, torch.from_numpy(CROPS))
     images = Normalise()(torch.from_numpy(CROPS))
     with torch.no_grad():

@@ -11,11 +11,10 @@ pytest.importorskip("torch", reason="needs the train extra")
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
 
 from model.build import PoseNetwork
 from model.engine import ServedNetwork
-from model.graph import as_stored, write_graph
+from model.graph import as_stored, fold_norms, write_graph
 from model.losses import RegressiveCrossEntropy
 from model.networks.efficientpose import EfficientPose
 from model.networks.fasterpose import FasterPose
@@ -31,6 +30,7 @@ NETWORKS: dict[str, Callable[[float], PoseNetwork]] = {
     "fasterpose-resnet18": lambda logit: FasterPose("resnet18", KEYPOINTS, initial_logit=logit),
     "fasterpose-lpn50": lambda logit: FasterPose("lpn50", KEYPOINTS, initial_logit=logit),
     "fasterpose-mobilenet": lambda logit: FasterPose("mobilenet_v3_small", KEYPOINTS, initial_logit=logit),
+    "fasterpose-yolo11n": lambda logit: FasterPose("yolo11n", KEYPOINTS, initial_logit=logit),
     "fasterpose-efficientnet": lambda logit: FasterPose("efficientnet_b0", KEYPOINTS, initial_logit=logit),
     "simple-baseline": lambda logit: SimpleBaseline("resnet18", KEYPOINTS, initial_logit=logit),
     "simple-baseline-d1-lhr": lambda logit: SimpleBaseline(
@@ -78,12 +78,12 @@ def test_batch_norms_fold_into_convolutions_as_the_export_does_it(build: Callabl
     network = as_if_trained(build(0.0))
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
-        logits, folded = network(images), fuse(network)(images)
+        logits, folded = network(images), fold_norms(network)(images)
     assert float((folded - logits).norm() / logits.norm()) < 1e-4
     assert float(logits.std()) > 0
 
 
-@pytest.mark.parametrize("name", ["lpn50", "lite-hrnet-18"])
+@pytest.mark.parametrize("name", ["lpn50", "lite-hrnet-18", "fasterpose-yolo11n"])
 def test_networks_that_are_no_chain_of_layers_become_graphs(name: str, tmp_path: Path) -> None:
     network = as_if_trained(NETWORKS[name](0.0))
     crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
