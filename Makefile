@@ -125,7 +125,7 @@ zoo-page: $(SERVER)/.server  ## Write model/zoo/ZOO.md anew, after a change of a
 	$(SERVER)/bin/python -m service.zoo_page
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,video]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
@@ -155,7 +155,7 @@ $(SERVER)/.server: pyproject.toml constraints.txt
 
 $(SERVER)/.dev: $(SERVER)/.server
 	@echo "Installing the test tools into $(SERVER), once"
-	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev]'
+	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev,video]'
 	@touch $@
 
 $(SERVER)/.browser: $(SERVER)/.dev
@@ -166,7 +166,7 @@ $(SERVER)/.browser: $(SERVER)/.dev
 $(TRAIN)/.train: pyproject.toml constraints.txt
 	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
 	$(call make_environment,$(TRAIN))
-	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser]'
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,video]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
 	@touch $@

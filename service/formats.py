@@ -35,8 +35,15 @@ def native(pipeline: Pipeline, outcomes: Sequence[Outcome], total_seconds: float
 
 
 def coco_results(results: Sequence[ImageResult], with_box: bool = True) -> list[dict[str, Any]]:
-    """A COCO results list, of each image highest score first."""
-    return [to_result(pose, result.image_id, with_box) for result in results for pose in result.people]
+    """A COCO results list, of each image highest score first; tracked people have a `track_id` too."""
+    return [entry for result in results for entry in _entries(result, with_box)]
+
+
+def _entries(result: ImageResult, with_box: bool) -> list[dict[str, Any]]:
+    entries = [to_result(pose, result.image_id, with_box) for pose in result.people]
+    if result.track_ids is None:
+        return entries
+    return [entry | {"track_id": number} for entry, number in zip(entries, result.track_ids, strict=True)]
 
 
 def all_results(outcomes: Sequence[Outcome]) -> list[ImageResult]:

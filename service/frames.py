@@ -12,8 +12,8 @@ from starlette.types import Message
 from service.calls import PoseCall, as_boxes, check_call
 from service.errors import InvalidBodyError, InvalidOptionError, TooLargeError
 from service.jobs import ImageJob
-from service.parse import check_options, parse_query
-from service.schemas import Options
+from service.parse import check_stream_options, parse_query
+from service.schemas import StreamOptions
 from service.settings import ServiceSettings
 
 AHEAD = 1
@@ -35,7 +35,7 @@ class Frame:
 
     number: int
     data: bytes
-    options: Options
+    options: StreamOptions
     arrival: float
 
     def check_size(self, settings: ServiceSettings) -> None:
@@ -100,8 +100,8 @@ class FrameSource:
             yield Frame(number, message["bytes"], self._options, arrival)
             number += 1
 
-    def _check(self, values: dict[str, object]) -> Options:
-        options = check_options(values)
+    def _check(self, values: dict[str, object]) -> StreamOptions:
+        options = check_stream_options(values)
         if options.image_id is not None:
             raise InvalidOptionError("image_id: the frames of a stream are numbered from 0; leave it out")
         check_call(PoseCall([ImageJob(b"", 0, as_boxes(options.boxes))], options), self._settings)

@@ -61,6 +61,7 @@ class ImageResult:
         people: poses in pixels of the upright image, highest score first.
         seconds: stage -> seconds it took.
         pixels: (height, width, 3) uint8 RGB if they were to be kept.
+        track_ids: of a tracked stream the number of each of the people, in their order; None: not tracked.
     """
 
     image_id: ImageId
@@ -69,6 +70,7 @@ class ImageResult:
     people: list[PersonPose]
     seconds: dict[str, float]
     pixels: ImageArray | None
+    track_ids: tuple[int, ...] | None = None
 
     def kept_pixels(self) -> ImageArray:
         """The decoded image, to draw on.

@@ -22,7 +22,11 @@ SUBPIXEL_BITS = 4
 
 
 def draw_people(
-    image: ImageArray, people: Sequence[PersonPose], skeleton: Skeleton, keypoint_threshold: float
+    image: ImageArray,
+    people: Sequence[PersonPose],
+    skeleton: Skeleton,
+    keypoint_threshold: float,
+    track_ids: Sequence[int] | None = None,
 ) -> ImageArray:
     """Draw boxes and skeletons.
 
@@ -31,13 +35,15 @@ def draw_people(
         people: drawn from the last to the first, so that the best lies on top.
         skeleton: edges and the sides of the keypoints.
         keypoint_threshold: keypoints with a lower score, and their limbs, are not drawn.
+        track_ids: of the people; written beside their scores if given.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
     canvas = image.copy()
-    for person in reversed(people):
-        _draw_box(canvas, person)
+    numbers = [f"#{number} " for number in track_ids] if track_ids is not None else [""] * len(people)
+    for person, number in zip(reversed(people), reversed(numbers), strict=True):
+        _draw_box(canvas, person, f"{number}{person.score:.2f}")
         _draw_limbs(canvas, person, skeleton, keypoint_threshold)
         _draw_joints(canvas, person, skeleton, keypoint_threshold)
     return canvas
@@ -53,17 +59,17 @@ def encode_image(image: ImageArray, media_type: str) -> bytes:
     return data.tobytes()
 
 
-def _draw_box(canvas: ImageArray, person: PersonPose) -> None:
+def _draw_box(canvas: ImageArray, person: PersonPose, label: str) -> None:
     x, y, width, height = person.box
     corners = _fixed(np.array([[x, y], [x + width, y + height]]))
     thickness = max(1, _line_width(person) // 3)
     cv2.rectangle(canvas, corners[0], corners[1], EDGE, thickness + 2, cv2.LINE_AA, SUBPIXEL_BITS)
     cv2.rectangle(canvas, corners[0], corners[1], BOX, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
-    _draw_label(canvas, person)
+    _draw_label(canvas, person, label)
 
 
-def _draw_label(canvas: ImageArray, person: PersonPose) -> None:
-    text, font = f"{person.score:.2f}", cv2.FONT_HERSHEY_SIMPLEX
+def _draw_label(canvas: ImageArray, person: PersonPose, text: str) -> None:
+    font = cv2.FONT_HERSHEY_SIMPLEX
     scale = float(np.clip(person.box[3] / 600, 0.35, 0.9))
     (width, height), _ = cv2.getTextSize(text, font, scale, 1)
     margin = max(2, height // 3)

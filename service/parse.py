@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from service.errors import InvalidBodyError, InvalidOptionError, ServiceError
-from service.schemas import ImageIn, JsonBody, Options, describe_location
+from service.schemas import ImageIn, JsonBody, Options, StreamBody, StreamOptions, describe_location
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -50,6 +50,15 @@ def check_options(values: Mapping[str, object]) -> Options:
         InvalidOptionError: an unknown or wrong one.
     """
     return check_values(Options, dict(values))
+
+
+def check_stream_options(values: Mapping[str, object]) -> StreamOptions:
+    """Option values -> options of a stream's frames.
+
+    Raises:
+        InvalidOptionError: an unknown or wrong one.
+    """
+    return check_values(StreamOptions, dict(values))
 
 
 def check_json_body(body: bytes) -> JsonBody:
@@ -138,11 +147,16 @@ def _invalid(error: ValidationError) -> ServiceError:
     location = describe_location(place)
     if first["type"] == "extra_forbidden":
         return InvalidOptionError(f"{location}: unknown; known are {', '.join(_known_names(error.title, place))}")
-    return InvalidOptionError(f"{location}: {first['msg'][0].lower()}{first['msg'][1:]}")
+    if first["type"] == "value_error":
+        return InvalidOptionError(str(first["ctx"]["error"]))
+    sentence = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+    return InvalidOptionError(f"{location}: {sentence}")
 
 
 def _known_names(root: str, place: tuple[int | str, ...]) -> list[str]:
     """The names that are allowed where an unknown one stands."""
+    if root in {StreamOptions.__name__, StreamBody.__name__} and (len(place) == 1 or place[0] == "options"):
+        return list(StreamOptions.model_fields)
     if root == Options.__name__ or place[0] == "options":
         return list(Options.model_fields)
     return list(ImageIn.model_fields if place[0] == "images" else JsonBody.model_fields)

@@ -117,10 +117,49 @@ class Pipeline:
         async with self._in_room(job, clock):
             opened = await self._open(job, options, clock)
             cut = opened.cut or await self._find_people(opened, options, clock)
-            poses = await self._estimate(cut, options, clock, detected=opened.fitted is not None) if cut else []
+            arrange = self._best_of_each if opened.fitted else order_by_score
+            poses = await self._estimate(cut, options, clock, arrange) if cut else []
         height, width = opened.image.shape[:2]
         pixels = opened.image if keep_pixels else None
         return ImageResult(job.image_id, width, height, poses, clock.seconds, pixels)
+
+    @asynccontextmanager
+    async def decoded(self, job: ImageJob, clock: StageClock) -> AsyncGenerator[ImageArray]:
+        """An image decoded, (H, W, 3) uint8 RGB, its pixels counted while the context lasts: for who tracks people.
+
+        Raises:
+            ServiceError: the image cannot be decoded.
+        """
+
+        def decode() -> ImageArray:
+            with clock.time("decode"):
+                return decode_image(job.data, self.limits)
+
+        async with self._in_room(job, clock):
+            try:
+                image = await clock.run(self._pixel_threads, decode)
+            except ImageError as error:
+                raise from_image_error(error) from error
+            yield image
+
+    async def find_people(self, image: ImageArray, options: PoseOptions, clock: StageClock) -> list[ScoredBox]:
+        """What the detector finds in decoded pixels, (H, W, 3) uint8 RGB, highest score first."""
+
+        def fit() -> tuple[Letterbox, ImageArray]:
+            with clock.time("detect"):
+                return self.detector.letterbox(image)
+
+        letterbox, fitted = await clock.run(self._pixel_threads, fit)
+        (rows,) = await clock.infer("detect", self.detector.infer(fitted))
+        with clock.time("detect"):
+            return self.detector.people(rows, letterbox, options.person_threshold, options.max_persons)
+
+    async def estimate_people(
+        self, image: ImageArray, people: list[ScoredBox], options: PoseOptions, clock: StageClock
+    ) -> list[PersonPose]:
+        """A pose for each box in decoded pixels, (H, W, 3) uint8 RGB, in the order of the boxes."""
+        cut = await self._briefly(people, clock, lambda: self._cut(image, people, options, clock))
+        return await self._estimate(cut, options, clock, list) if cut else []
 
     def close(self) -> None:
         """End the threads."""
@@ -153,7 +192,7 @@ class Pipeline:
         def open_image() -> Opened:
             with clock.time("decode"):
                 image = decode_image(job.data, self.limits)
-            people = _known_people(image, job, options)
+            people = known_people(image, job, options)
             if people is not None:
                 return Opened(image, None, self._cut(image, people, options, clock))
             with clock.time("detect"):
@@ -180,23 +219,28 @@ class Pipeline:
             transforms, crops = self.estimator.crop(image, [box for box, _ in people])
             return Cut(people, transforms, self.estimator.with_mirrored(crops) if options.flip_test else crops)
 
-    async def _estimate(self, cut: Cut, options: PoseOptions, clock: StageClock, *, detected: bool) -> list[PersonPose]:
-        """One pose a person, the best first; of detected people those that turn out to be the same are one."""
+    async def _estimate(
+        self, cut: Cut, options: PoseOptions, clock: StageClock, arrange: Callable[[list[PersonPose]], list[PersonPose]]
+    ) -> list[PersonPose]:
+        """One pose a person, arranged as the caller wants them."""
         heatmaps = await clock.infer("estimate", self.estimator.infer(cut.crops))
 
         def read() -> list[PersonPose]:
             with clock.time("postprocess"):
-                poses = self.estimator.poses(heatmaps, cut.transforms, cut.people, options)
-                return order_by_score(without_repeats(poses, self.estimator.spec) if detected else poses)
+                return arrange(self.estimator.poses(heatmaps, cut.transforms, cut.people, options))
 
         return await self._briefly(cut.people, clock, read)
+
+    def _best_of_each(self, poses: list[PersonPose]) -> list[PersonPose]:
+        """Of detected people those that turn out to be the same are one; the best first."""
+        return order_by_score(without_repeats(poses, self.estimator.spec))
 
     async def _briefly(self, people: list[ScoredBox], clock: StageClock, job: Callable[[], Result]) -> Result:
         """Do a job at once where it is about few people, else on a thread."""
         return job() if len(people) <= FEW_PEOPLE else await clock.run(self._pixel_threads, job)
 
 
-def _known_people(image: ImageArray, job: ImageJob, options: PoseOptions) -> list[ScoredBox] | None:
+def known_people(image: ImageArray, job: ImageJob, options: PoseOptions) -> list[ScoredBox] | None:
     """Where the people are, if the request says so; None: the detector is to look."""
     height, width = image.shape[:2]
     if job.boxes is not None:

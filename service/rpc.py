@@ -22,11 +22,13 @@ from service.rpc_messages import (
     model_message,
     parse,
     read_request,
+    read_stream_request,
     refuse_unknown_fields,
     response_message,
 )
 from service.rpc_stream import FrameWindow
 from service.state import Service
+from service.tracking.stream import FramePlace, FrameStream
 
 POSE_SERVICE = "fasterpose.v1.PoseService"
 
@@ -64,9 +66,11 @@ class PoseServicer:
     async def stream(self, frames: AsyncIterator[bytes], context: Context) -> None:
         """Frames in, an answer to each out, in order."""
         async with self._calls.around(f"/{POSE_SERVICE}/EstimateStream", context) as call:
+            people = FrameStream()
 
             async def answer(data: bytes) -> EstimateResponse:
-                return await self._answer_frame(data, call, context)
+                with people.place() as place:
+                    return await self._answer_frame(data, call, context, place)
 
             window = FrameWindow(self._service.settings.grpc_stream_window, answer)
             self._windows.add(window)
@@ -90,15 +94,20 @@ class PoseServicer:
         for window in self._windows:
             window.stop_reading()
 
-    async def _answer(self, data: bytes, arrival: float, call: RpcCall, context: Context) -> EstimateResponse:
+    async def _answer(
+        self, data: bytes, arrival: float, call: RpcCall, context: Context, place: FramePlace | None = None
+    ) -> EstimateResponse:
         remaining = time_remaining(context)
         service, settings = self._service, self._service.settings
         counted = service.metrics.in_flight.track_inprogress()
         with counted, call.caller.use(), service.admitted() as pipeline, self._held(len(data)):
-            pose_call = read_request(data, settings)
+            pose_call = read_stream_request(data, settings) if place else read_request(data, settings)
             allowed_ms = least_timeout_ms(pose_call.options.timeout_ms, settings.timeout_ms, remaining)
             async with Deadline(arrival, allowed_ms):
-                outcomes = await answer_call(pipeline, pose_call)
+                if place:
+                    outcomes = await place.answer(pipeline, pose_call, arrival)
+                else:
+                    outcomes = await answer_call(pipeline, pose_call)
                 service.metrics.count_images(outcomes)
                 start = time.perf_counter()
                 elapsed = asyncio.get_running_loop().time() - arrival
@@ -115,11 +124,11 @@ class PoseServicer:
         finally:
             self._service.release_bytes(num_bytes)
 
-    async def _answer_frame(self, data: bytes, call: RpcCall, context: Context) -> EstimateResponse:
+    async def _answer_frame(self, data: bytes, call: RpcCall, context: Context, place: FramePlace) -> EstimateResponse:
         """A frame that fails is answered with its error, unless the server is not there for any frame."""
         arrival = asyncio.get_running_loop().time()
         try:
-            return await self._answer(data, arrival, call, context)
+            return await self._answer(data, arrival, call, context, place)
         except Exception as error:
             if isinstance(error, UnauthenticatedError):  # the key was revoked: no further frame will do better
                 raise

@@ -11,8 +11,11 @@ from service.errors import InvalidBodyError, InvalidOptionError, TooLargeError
 from service.jobs import ImageId, ImageJob
 from service.parse import check_values
 from service.pb import pose_pb2
-from service.schemas import BinaryBody, ModelOut
+from service.schemas import BinaryBody, ModelOut, StreamBody
 from service.settings import ServiceSettings
+
+STREAM_OPTIONS = ("track", "smooth", "detect_every", "frame_rate")
+"""Fields of the options that only EstimateStream takes."""
 
 Request = TypeVar("Request", bound=Message)
 
@@ -35,11 +38,31 @@ def read_request(data: bytes, settings: ServiceSettings) -> PoseCall:
     Raises:
         ServiceError: it cannot be read, an option or a box is wrong, or there is more than the limits allow.
     """
+    request = _open_request(data, settings)
+    for name in STREAM_OPTIONS:
+        if request.options.HasField(name):
+            raise InvalidOptionError(f"options.{name}: only streams track people; send the frames to EstimateStream")
+    return _check_request(check_values(BinaryBody, _plain_request(request)), settings)
+
+
+def read_stream_request(data: bytes, settings: ServiceSettings) -> PoseCall:
+    """An `EstimateRequest` of a stream, whose options may ask to track people; see `read_request`.
+
+    Raises:
+        ServiceError: as of `read_request`.
+    """
+    return _check_request(check_values(StreamBody, _plain_request(_open_request(data, settings))), settings)
+
+
+def _open_request(data: bytes, settings: ServiceSettings) -> pose_pb2.EstimateRequest:
     if len(data) > settings.max_body_bytes:
         raise TooLargeError(f"The body is larger than {settings.max_body_bytes} bytes, the most this server takes.")
     request = parse(pose_pb2.EstimateRequest, data)
     refuse_unknown_fields(_parts(request))
-    body = check_values(BinaryBody, _plain_request(request))
+    return request
+
+
+def _check_request(body: BinaryBody, settings: ServiceSettings) -> PoseCall:
     check_image_count(len(body.images), settings)
     if len(body.images) > 1:
         refuse_single_image_options(body.options, "images[i]")

@@ -1,11 +1,12 @@
 """Requests and responses as pydantic models: they check what comes in and describe the API."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from service.jobs import PoseOptions
 from service.settings import LONGEST_TIMEOUT_MS
+from service.tracking.options import DETECT_EVERY, MOST_DETECT_EVERY, TrackingOptions
 
 ResultFormat = Literal["native", "coco-results", "cvat"]
 LARGEST_COORDINATE = 1e6
@@ -68,6 +69,45 @@ class Options(BaseModel):
         )
 
 
+class StreamOptions(Options):
+    """What a frame of a stream may choose."""
+
+    track: bool = Field(
+        default=False,
+        description="Follow people from frame to frame: results have a `track_id`, and the detector looks at some "
+        "frames only. Somebody who is followed may score down to half of `person_threshold`.",
+    )
+    smooth: bool = Field(
+        default=False, description="Of tracked people: smooth keypoints and boxes over the frames (One-Euro)."
+    )
+    detect_every: int = Field(
+        default=DETECT_EVERY,
+        ge=1,
+        le=MOST_DETECT_EVERY,
+        description="Of tracked people: the detector looks at least at every so many frames.",
+    )
+    frame_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="Of tracked people: frames a second. Default: the frames' times are those of their arrival.",
+    )
+
+    @model_validator(mode="after")
+    def _ignore_nothing(self) -> Self:
+        for name in ("smooth", "detect_every", "frame_rate"):
+            if name in self.model_fields_set and not self.track:
+                raise ValueError(f"{name}: only for tracked people; ask for track too")
+        if self.track and self.format == "cvat":
+            raise ValueError("track: CVAT's shapes have no place for a track id; leave out format")
+        return self
+
+    def for_tracking(self) -> TrackingOptions | None:
+        """How the frame's people are followed; None: they are not."""
+        return TrackingOptions(self.detect_every, self.smooth, self.frame_rate) if self.track else None
+
+
 class ImageIn(BaseModel):
     """One image of a JSON body."""
 
@@ -108,6 +148,12 @@ class BinaryBody(BaseModel):
 
     images: list[BinaryImageIn] = Field(min_length=1)
     options: Options = Options()
+
+
+class StreamBody(BinaryBody):
+    """A request of a stream, of a transport that carries bytes as they are."""
+
+    options: StreamOptions = StreamOptions()
 
 
 class Problem(BaseModel):

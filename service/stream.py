@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from service.access.callers import caller_of, key_fields
 from service.access.http_access import SUBPROTOCOL
-from service.calls import PoseCall, answer_call
+from service.calls import PoseCall
 from service.deadline import Deadline
 from service.errors import (
     ClientGoneError,
@@ -29,6 +29,7 @@ from service.pipeline import Pipeline
 from service.problems import REJECTIONS
 from service.rpc_stream import FrameWindow
 from service.state import Service
+from service.tracking.stream import FramePlace, FrameStream
 
 STREAM_PATH = "/v1/stream"
 ENDED, REFUSED, FAULT, TRY_AGAIN_LATER = 1000, 1008, 1011, 1013
@@ -74,6 +75,7 @@ class _Stream:
         self._caller = caller_of(websocket.scope)
         self._request_id = request_id_from(websocket.headers.get("x-request-id"))
         self._began = asyncio.get_running_loop().time()
+        self._people = FrameStream()
         self._answered = 0
         self._close_code = ENDED
 
@@ -124,8 +126,8 @@ class _Stream:
         """A frame that fails is answered with its error, unless no further frame would do better."""
         status = ClientGoneError.status
         try:
-            with self._service.metrics.in_flight.track_inprogress():
-                answer = await self._answer(frame)
+            with self._people.place() as place, self._service.metrics.in_flight.track_inprogress():
+                answer = await self._answer(frame, place)
             status = 200
         except Exception as error:
             reason = self._explain(error)
@@ -138,7 +140,7 @@ class _Stream:
         finally:
             self._record(frame, status)
 
-    async def _answer(self, frame: Frame) -> str:
+    async def _answer(self, frame: Frame, place: FramePlace) -> str:
         service, options = self._service, frame.options
         frame.check_size(service.settings)
         service.receive_bytes(len(frame.data))
@@ -146,7 +148,7 @@ class _Stream:
             with self._caller.use(), service.admitted() as pipeline:
                 async with Deadline(frame.arrival, options.timeout_ms or service.settings.timeout_ms):
                     call = PoseCall([frame.job()], options)
-                    outcomes = await answer_call(pipeline, call)
+                    outcomes = await place.answer(pipeline, call, frame.arrival)
                     service.metrics.count_images(outcomes)
                     start = time.perf_counter()
                     text = orjson.dumps(_content(pipeline, call, outcomes, frame.arrival)).decode()

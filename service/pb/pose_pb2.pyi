@@ -51,7 +51,7 @@ class Box(_message.Message):
     def __init__(self, x: _Optional[float] = ..., y: _Optional[float] = ..., width: _Optional[float] = ..., height: _Optional[float] = ...) -> None: ...
 
 class Options(_message.Message):
-    __slots__ = ("boxes", "detect", "person_threshold", "keypoint_threshold", "max_persons", "flip_test", "image_id", "timeout_ms")
+    __slots__ = ("boxes", "detect", "person_threshold", "keypoint_threshold", "max_persons", "flip_test", "image_id", "timeout_ms", "track", "smooth", "detect_every", "frame_rate")
     BOXES_FIELD_NUMBER: _ClassVar[int]
     DETECT_FIELD_NUMBER: _ClassVar[int]
     PERSON_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,10 @@ class Options(_message.Message):
     FLIP_TEST_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    TRACK_FIELD_NUMBER: _ClassVar[int]
+    SMOOTH_FIELD_NUMBER: _ClassVar[int]
+    DETECT_EVERY_FIELD_NUMBER: _ClassVar[int]
+    FRAME_RATE_FIELD_NUMBER: _ClassVar[int]
     boxes: Boxes
     detect: bool
     person_threshold: float
@@ -68,7 +72,11 @@ class Options(_message.Message):
     flip_test: bool
     image_id: ImageId
     timeout_ms: int
-    def __init__(self, boxes: _Optional[_Union[Boxes, _Mapping]] = ..., detect: _Optional[bool] = ..., person_threshold: _Optional[float] = ..., keypoint_threshold: _Optional[float] = ..., max_persons: _Optional[int] = ..., flip_test: _Optional[bool] = ..., image_id: _Optional[_Union[ImageId, _Mapping]] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
+    track: bool
+    smooth: bool
+    detect_every: int
+    frame_rate: float
+    def __init__(self, boxes: _Optional[_Union[Boxes, _Mapping]] = ..., detect: _Optional[bool] = ..., person_threshold: _Optional[float] = ..., keypoint_threshold: _Optional[float] = ..., max_persons: _Optional[int] = ..., flip_test: _Optional[bool] = ..., image_id: _Optional[_Union[ImageId, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., track: _Optional[bool] = ..., smooth: _Optional[bool] = ..., detect_every: _Optional[int] = ..., frame_rate: _Optional[float] = ...) -> None: ...
 
 class EstimateResponse(_message.Message):
     __slots__ = ("model", "images", "results", "timings_ms", "request_id")
@@ -119,20 +127,22 @@ class Problem(_message.Message):
     def __init__(self, type: _Optional[str] = ..., title: _Optional[str] = ..., status: _Optional[int] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class PoseResult(_message.Message):
-    __slots__ = ("image_id", "category_id", "bbox", "bbox_score", "score", "keypoints")
+    __slots__ = ("image_id", "category_id", "bbox", "bbox_score", "score", "keypoints", "track_id")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_ID_FIELD_NUMBER: _ClassVar[int]
     BBOX_FIELD_NUMBER: _ClassVar[int]
     BBOX_SCORE_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     KEYPOINTS_FIELD_NUMBER: _ClassVar[int]
+    TRACK_ID_FIELD_NUMBER: _ClassVar[int]
     image_id: ImageId
     category_id: int
     bbox: _containers.RepeatedScalarFieldContainer[float]
     bbox_score: float
     score: float
     keypoints: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, image_id: _Optional[_Union[ImageId, _Mapping]] = ..., category_id: _Optional[int] = ..., bbox: _Optional[_Iterable[float]] = ..., bbox_score: _Optional[float] = ..., score: _Optional[float] = ..., keypoints: _Optional[_Iterable[float]] = ...) -> None: ...
+    track_id: int
+    def __init__(self, image_id: _Optional[_Union[ImageId, _Mapping]] = ..., category_id: _Optional[int] = ..., bbox: _Optional[_Iterable[float]] = ..., bbox_score: _Optional[float] = ..., score: _Optional[float] = ..., keypoints: _Optional[_Iterable[float]] = ..., track_id: _Optional[int] = ...) -> None: ...
 
 class Timings(_message.Message):
     __slots__ = ("decode", "detect", "queue", "estimate", "total")

@@ -14,9 +14,10 @@ from service.calls import PoseCall
 from service.errors import InvalidOptionError, ServiceError, TooLargeError
 from service.jobs import ImageJob
 from service.pb import pose_pb2
-from service.rpc_messages import refuse_unknown_fields, response_message
-from service.schemas import Options
+from service.rpc_messages import STREAM_OPTIONS, refuse_unknown_fields, response_message
+from service.schemas import Options, StreamOptions
 from service.settings import ServiceSettings
+from service.tracking.options import TrackingOptions
 from tests.conftest import REPOSITORY
 from tests.service.rpc_client import message_of, request_of
 
@@ -61,12 +62,13 @@ def test_the_stubs_in_the_repository_are_those_of_the_proto(tmp_path: Path) -> N
     [
         (pose_pb2.EstimateRequest, schemas.JsonBody, set(), set()),
         (pose_pb2.ImageInput, schemas.ImageIn, set(), set()),
-        (pose_pb2.Options, schemas.Options, {"format"}, set()),
+        (pose_pb2.Options, schemas.Options, {"format"}, set(STREAM_OPTIONS)),
+        (pose_pb2.Options, schemas.StreamOptions, {"format"}, set()),
         (pose_pb2.EstimateResponse, schemas.PoseResponse, set(), {"request_id"}),
         (pose_pb2.ModelNames, schemas.ModelNames, set(), set()),
         (pose_pb2.Image, schemas.ImageOut, set(), set()),
         (pose_pb2.Problem, schemas.ImageProblem, set(), set()),
-        (pose_pb2.PoseResult, schemas.PoseResult, set(), set()),
+        (pose_pb2.PoseResult, schemas.PoseResult, set(), {"track_id"}),
         (pose_pb2.Timings, schemas.Timings, set(), set()),
         (pose_pb2.ListModelsResponse, schemas.ModelList, set(), set()),
         (pose_pb2.Model, schemas.ModelOut, set(), set()),
@@ -94,8 +96,25 @@ def test_what_is_absent_has_its_default() -> None:
 def test_every_option_reaches_the_call() -> None:
     call = read_request(request_of(b"a", **ALL_OPTIONS))
     assert call.options == Options.model_validate(ALL_OPTIONS)
-    assert set(ALL_OPTIONS) == {field.name for field in pose_pb2.Options.DESCRIPTOR.fields}
+    assert set(ALL_OPTIONS) | set(STREAM_OPTIONS) == {field.name for field in pose_pb2.Options.DESCRIPTOR.fields}
     assert call.images == [ImageJob(b"a", "left", ((1, 2, 3, 4),), "options.boxes")]
+
+
+def test_every_option_of_a_stream_reaches_the_call() -> None:
+    options = ALL_OPTIONS | {"track": True, "smooth": True, "detect_every": 5, "frame_rate": 25.0}
+    call = rpc_messages.read_stream_request(request_of(b"a", **options).SerializeToString(), SETTINGS)
+    assert call.options == StreamOptions.model_validate(options)
+    assert isinstance(call.options, StreamOptions)
+    assert call.options.for_tracking() == TrackingOptions(5, smooth=True, frame_rate=25.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("track", False), ("smooth", True), ("detect_every", 1), ("frame_rate", 1)]
+)
+def test_options_of_streams_are_refused_elsewhere(name: str, value: float) -> None:
+    assert name in STREAM_OPTIONS
+    with pytest.raises(InvalidOptionError, match=f"options.{name}: only streams track people"):
+        read_request(request_of(b"a", **{name: value}))
 
 
 def test_no_boxes_and_an_empty_list_of_boxes_differ() -> None:

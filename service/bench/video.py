@@ -1,0 +1,159 @@
+"""`fasterpose benchmark video`: tracked and smoothed beside frame by frame, on a film whose people stand still."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from model.contract.arrays import DoubleArray
+from model.contract.image import ImageError, decode_image
+from service.bench.moving_crop import Shot, camera_path
+from service.jobs import ImageJob, ImageResult, PoseOptions
+from service.pipeline import Pipeline
+from service.tracking.assignment import match
+from service.tracking.carrying import SEEN
+from service.tracking.options import TrackingOptions
+from service.tracking.similarity import box_overlaps
+from service.video.estimate import VideoOptions, estimate_video
+
+LEAST_SCORE = 0.5
+"""Box score from which somebody in the photograph counts."""
+LEAST_OVERLAP = 0.3
+"""Of an answer's box with the person's, to be an answer about that person."""
+
+Sightings = list[tuple[int, DoubleArray, DoubleArray]]
+"""Of one person, frame by frame: the frame's place in the shot, (K, 2) keypoints in the photograph, (K,) scores."""
+
+
+@dataclass
+class Answers:
+    """What one way of answering made of one shot.
+
+    Attributes:
+        seconds: for its frames.
+        looks: frames that the detector saw.
+        sightings: of each person of the photograph.
+        numbers: track ids that each person had, in order, each as often as it came anew.
+    """
+
+    people: int
+    frames: int = 0
+    seconds: float = 0.0
+    looks: int = 0
+    sightings: list[Sightings] = field(default_factory=list[Sightings])
+    numbers: list[list[int]] = field(default_factory=list[list[int]])
+
+    def __post_init__(self) -> None:
+        """Nobody is seen yet."""
+        self.sightings = [[] for _ in range(self.people)]
+        self.numbers = [[] for _ in range(self.people)]
+
+    def add(self, shot: Shot, place: int, result: ImageResult) -> None:
+        """Count the answer to a frame of the shot."""
+        self.frames += 1
+        self.looks += result.seconds["detect"] > 0
+        view = shot.views[place]
+        there = [view.box_to_frame(person.box) for person in shot.people]
+        pairs = match(box_overlaps(there, [pose.box for pose in result.people]), LEAST_OVERLAP).pairs
+        for person, found in pairs:
+            pose = result.people[found]
+            points = view.points_to_photograph(pose.keypoints)
+            self.sightings[person].append((place, points, pose.keypoint_scores.astype(np.float64)))
+            numbers, number = self.numbers[person], result.track_ids[found] if result.track_ids else 0
+            if not numbers or numbers[-1] != number:
+                numbers.append(number)
+
+    @property
+    def swaps(self) -> int:
+        """Track ids that went from one person to another."""
+        owners = [set(numbers) for numbers in self.numbers]
+        return sum(len(first & second) for i, first in enumerate(owners) for second in owners[i + 1 :])
+
+    @property
+    def breaks(self) -> int:
+        """Times that somebody got another track id."""
+        return sum(max(0, len(numbers) - 1) for numbers in self.numbers)
+
+    def jitter(self, shot: Shot) -> float:
+        """Mean way of a seen keypoint in the photograph from one frame to the next, in percent of the person's size."""
+        ways = [
+            _ways(before, after) / _size(shot, person)
+            for person, sightings in enumerate(self.sightings)
+            for before, after in pairwise(sightings)
+            if after[0] == before[0] + 1
+        ]
+        return 100 * float(np.mean(np.concatenate(ways))) if ways else 0.0
+
+    def error(self, shot: Shot, truth: "Answers") -> float:
+        """Mean distance of a seen keypoint from its median place in `truth`, in percent of the person's size.
+
+        A lag of the smoothing shows here: while the camera moves, a point that lags is beside its place.
+        """
+        distances = [
+            np.linalg.norm(points - middle, axis=1)[scores >= SEEN] / _size(shot, person)
+            for person, sightings in enumerate(self.sightings)
+            if truth.sightings[person]
+            for middle in [np.median([points for _, points, _ in truth.sightings[person]], axis=0)]
+            for _, points, scores in sightings
+        ]
+        return 100 * float(np.mean(np.concatenate(distances))) if distances else 0.0
+
+
+WAYS: dict[str, VideoOptions] = {
+    "frame by frame": VideoOptions(tracking=None),
+    "tracked": VideoOptions(tracking=TrackingOptions()),
+    "smoothed": VideoOptions(tracking=TrackingOptions(smooth=True)),
+}
+"""How the film is answered; all of them from the same file."""
+
+
+async def plan_shots(pipeline: Pipeline, photographs: Sequence[Path], frames: int, most: int) -> list[Shot]:
+    """A shot over each photograph with several people, 2 to `most`; what is no image or shows fewer is left out."""
+    shots: list[Shot] = []
+    for path in photographs:
+        try:
+            image = decode_image(path.read_bytes())
+        except ImageError:
+            continue
+        found = await pipeline.run(ImageJob(path.read_bytes()), PoseOptions(person_threshold=LEAST_SCORE))
+        if 2 <= len(found.people) <= most:
+            shots.append(Shot(path.name, image, found.people, camera_path(image, frames)))
+    return shots
+
+
+async def answer_film(pipeline: Pipeline, film: Path, shots: Sequence[Shot], options: VideoOptions) -> list[Answers]:
+    """Answer the film once; an entry a shot."""
+    answers = [Answers(len(shot.people)) for shot in shots]
+    places = [(shot, place) for shot in range(len(shots)) for place in range(len(shots[shot].views))]
+    began = time.perf_counter()
+    async for frame in estimate_video(str(film), pipeline, options):
+        shot, place = places[frame.index]
+        now = time.perf_counter()
+        answers[shot].seconds += now - began
+        answers[shot].add(shots[shot], place, frame.result)
+        began = time.perf_counter()
+    return answers
+
+
+def ids_of_several(answers: Sequence[Answers]) -> int:
+    """Track ids that went from a person of one shot to a person of another: over a cut."""
+    owners = [{number for numbers in each.numbers for number in numbers} for each in answers]
+    return sum(len(first & second) for i, first in enumerate(owners) for second in owners[i + 1 :])
+
+
+def rate_ratio(slow: Sequence[float], fast: Sequence[float]) -> float:
+    """How many times as fast: the median of the rounds, each of which ran both ways in turn."""
+    return statistics.median(first / second for first, second in zip(slow, fast, strict=True))
+
+
+def _ways(before: tuple[int, DoubleArray, DoubleArray], after: tuple[int, DoubleArray, DoubleArray]) -> DoubleArray:
+    seen = np.minimum(before[2], after[2]) >= SEEN
+    return np.asarray(np.linalg.norm(after[1] - before[1], axis=1)[seen], dtype=np.float64)
+
+
+def _size(shot: Shot, person: int) -> float:
+    return float(np.sqrt(shot.people[person].box[2] * shot.people[person].box[3]))

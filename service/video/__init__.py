@@ -1,0 +1,1 @@
+"""Videos: frames with their times in, drawn videos and JSON lines out. Needs the extra `video`."""
