@@ -148,7 +148,7 @@ def _invalid(error: ValidationError) -> ServiceError:
     if first["type"] == "extra_forbidden":
         return InvalidOptionError(f"{location}: unknown; known are {', '.join(_known_names(error.title, place))}")
     if first["type"] == "value_error":
-        return InvalidOptionError(str(first["ctx"]["error"]))
+        return InvalidOptionError(first["msg"].removeprefix("Value error, "))
     sentence = f"{first['msg'][0].lower()}{first['msg'][1:]}"
     return InvalidOptionError(f"{location}: {sentence}")
 

@@ -62,7 +62,7 @@ def _open_request(data: bytes, settings: ServiceSettings) -> pose_pb2.EstimateRe
     return request
 
 
-def _check_request(body: BinaryBody, settings: ServiceSettings) -> PoseCall:
+def _check_request(body: BinaryBody | StreamBody, settings: ServiceSettings) -> PoseCall:
     check_image_count(len(body.images), settings)
     if len(body.images) > 1:
         refuse_single_image_options(body.options, "images[i]")

@@ -150,9 +150,12 @@ class BinaryBody(BaseModel):
     options: Options = Options()
 
 
-class StreamBody(BinaryBody):
+class StreamBody(BaseModel):
     """A request of a stream, of a transport that carries bytes as they are."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: list[BinaryImageIn] = Field(min_length=1)
     options: StreamOptions = StreamOptions()
 
 

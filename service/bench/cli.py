@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from service.bench.soak_command import soak_command
+from service.bench.video_command import video_command
 from service.flags import (
     Config,
     DetectorName,
@@ -24,6 +25,7 @@ Name = TypeVar("Name", bound=str)
 
 app = typer.Typer(rich_markup_mode=None)
 app.command("soak")(soak_command)
+app.command("video")(video_command)
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write every figure into this file too.", show_default=False)]
 

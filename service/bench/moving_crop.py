@@ -71,9 +71,9 @@ def film(shot: Shot, seed: int) -> Iterator[ImageArray]:
     noise = np.random.default_rng(seed)
     for view in shot.views:
         matrix = np.column_stack([np.eye(2) * view.zoom, -view.corner * view.zoom])
-        frame = cv2.warpAffine(shot.photograph, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
-        grain = noise.normal(0, NOISE, frame.shape)
-        yield np.clip(frame + grain, 0, 255).astype(np.uint8)
+        frame = np.asarray(cv2.warpAffine(shot.photograph, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR))
+        grain = NOISE * noise.standard_normal((HEIGHT, WIDTH, 3), dtype=np.float32)
+        yield np.clip(frame + grain, 0.0, 255.0).astype(np.uint8)
 
 
 def write_film(shots: Sequence[Shot], path: Path) -> None:

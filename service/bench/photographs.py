@@ -10,6 +10,8 @@ from model.contract.arrays import ImageArray
 from model.contract.image import decode_image
 from service.overlay import encode_image
 
+SAMPLES = Path(str(resources.files("service"))) / "static" / "samples"
+"""The packaged sample photographs."""
 WIDTH, HEIGHT = 1280, 720
 CROWD = (1, 5)
 """People in the photographs."""
@@ -39,5 +41,4 @@ def small_photograph() -> bytes:
 
 
 def _portraits() -> list[ImageArray]:
-    samples = Path(str(resources.files("service"))) / "static" / "samples"
-    return [decode_image((samples / name).read_bytes()) for name in ("astronaut.jpg", "grace_hopper.jpg")]
+    return [decode_image((SAMPLES / name).read_bytes()) for name in ("astronaut.jpg", "grace_hopper.jpg")]

@@ -1,6 +1,5 @@
 """`fasterpose benchmark video`: tracked and smoothed beside frame by frame, on a film whose people stand still."""
 
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,8 @@ from service.video.estimate import VideoOptions, estimate_video
 
 LEAST_SCORE = 0.5
 """Box score from which somebody in the photograph counts."""
+LEAST_VISIBLE = 0.5
+"""Part of a box: who is less visible has left the picture and may come back as somebody new."""
 LEAST_OVERLAP = 0.3
 """Of an answer's box with the person's, to be an answer about that person."""
 
@@ -34,23 +35,29 @@ class Answers:
     """What one way of answering made of one shot.
 
     Attributes:
+        people: of the photograph.
+        frames: that were answered.
         seconds: for its frames.
         looks: frames that the detector saw.
+        breaks: times that somebody got another track id without having left the picture.
         sightings: of each person of the photograph.
-        numbers: track ids that each person had, in order, each as often as it came anew.
+        numbers: track ids that each person had.
     """
 
     people: int
     frames: int = 0
     seconds: float = 0.0
     looks: int = 0
+    breaks: int = 0
     sightings: list[Sightings] = field(default_factory=list[Sightings])
-    numbers: list[list[int]] = field(default_factory=list[list[int]])
+    numbers: list[set[int]] = field(default_factory=list[set[int]])
+    _last: list[int | None] = field(default_factory=list[int | None])
 
     def __post_init__(self) -> None:
         """Nobody is seen yet."""
         self.sightings = [[] for _ in range(self.people)]
-        self.numbers = [[] for _ in range(self.people)]
+        self.numbers = [set() for _ in range(self.people)]
+        self._last = [None] * self.people
 
     def add(self, shot: Shot, place: int, result: ImageResult) -> None:
         """Count the answer to a frame of the shot."""
@@ -58,25 +65,25 @@ class Answers:
         self.looks += result.seconds["detect"] > 0
         view = shot.views[place]
         there = [view.box_to_frame(person.box) for person in shot.people]
-        pairs = match(box_overlaps(there, [pose.box for pose in result.people]), LEAST_OVERLAP).pairs
-        for person, found in pairs:
+        for person, box in enumerate(there):
+            if box[2] * box[3] < LEAST_VISIBLE * view.zoom**2 * _size(shot, person) ** 2:
+                self._last[person] = None
+        for person, found in match(box_overlaps(there, [pose.box for pose in result.people]), LEAST_OVERLAP).pairs:
             pose = result.people[found]
             points = view.points_to_photograph(pose.keypoints)
             self.sightings[person].append((place, points, pose.keypoint_scores.astype(np.float64)))
-            numbers, number = self.numbers[person], result.track_ids[found] if result.track_ids else 0
-            if not numbers or numbers[-1] != number:
-                numbers.append(number)
+            if result.track_ids is not None:
+                self._count_number(person, result.track_ids[found])
+
+    def _count_number(self, person: int, number: int) -> None:
+        self.breaks += self._last[person] not in {None, number}
+        self._last[person] = number
+        self.numbers[person].add(number)
 
     @property
     def swaps(self) -> int:
         """Track ids that went from one person to another."""
-        owners = [set(numbers) for numbers in self.numbers]
-        return sum(len(first & second) for i, first in enumerate(owners) for second in owners[i + 1 :])
-
-    @property
-    def breaks(self) -> int:
-        """Times that somebody got another track id."""
-        return sum(max(0, len(numbers) - 1) for numbers in self.numbers)
+        return shared_ids(self.numbers)
 
     def jitter(self, shot: Shot) -> float:
         """Mean way of a seen keypoint in the photograph from one frame to the next, in percent of the person's size."""
@@ -139,15 +146,14 @@ async def answer_film(pipeline: Pipeline, film: Path, shots: Sequence[Shot], opt
     return answers
 
 
-def ids_of_several(answers: Sequence[Answers]) -> int:
-    """Track ids that went from a person of one shot to a person of another: over a cut."""
-    owners = [{number for numbers in each.numbers for number in numbers} for each in answers]
+def shared_ids(owners: Sequence[set[int]]) -> int:
+    """Track ids that several had, each counted once for each pair."""
     return sum(len(first & second) for i, first in enumerate(owners) for second in owners[i + 1 :])
 
 
-def rate_ratio(slow: Sequence[float], fast: Sequence[float]) -> float:
-    """How many times as fast: the median of the rounds, each of which ran both ways in turn."""
-    return statistics.median(first / second for first, second in zip(slow, fast, strict=True))
+def ids_over_cuts(answers: Sequence[Answers]) -> int:
+    """Track ids that somebody of one shot and somebody of another had."""
+    return shared_ids([set[int]().union(*each.numbers) for each in answers])
 
 
 def _ways(before: tuple[int, DoubleArray, DoubleArray], after: tuple[int, DoubleArray, DoubleArray]) -> DoubleArray:

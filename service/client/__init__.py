@@ -9,7 +9,7 @@ Install it with `pip install 'fasterpose[client]'`. Clients are used from one th
 """
 
 from service.client.answer import ImagePoses, PoseAnswer
-from service.client.asked import Choices, ImageIn
+from service.client.asked import Choices, ImageIn, StreamChoices
 from service.client.failure import PoseError, ServerUnreachableError
 from service.client.patience import Patience
 from service.client.person import Person
@@ -29,4 +29,5 @@ __all__ = [
     "PoseClient",
     "PoseError",
     "ServerUnreachableError",
+    "StreamChoices",
 ]

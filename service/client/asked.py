@@ -39,6 +39,22 @@ class Choices(TypedDict, total=False):
     image_id: int | str
 
 
+class StreamChoices(Choices, total=False):
+    """What the frames of a stream may choose besides; see docs/video.md.
+
+    Attributes:
+        track: follow people from frame to frame: they have a `track_id`, and the detector looks at some frames only.
+        smooth: of tracked people, smooth keypoints and boxes over the frames.
+        detect_every: of tracked people, frames from one look of the detector to the next at most.
+        frame_rate: of tracked people, frames a second; without it the frames' times are those of their arrival.
+    """
+
+    track: bool
+    smooth: bool
+    detect_every: int
+    frame_rate: float
+
+
 def encoded(image: ImageIn) -> bytes:
     """The bytes of an image file.
 

@@ -43,6 +43,11 @@ class Person:
         return self.result["score"]
 
     @property
+    def track_id(self) -> int | None:
+        """Who it is in a stream that tracks people, from 1; None: not tracked."""
+        return self.result.get("track_id")
+
+    @property
     def points(self) -> DoubleArray:
         """(K, 2) float64 keypoints, pixels of the upright image."""
         return self._triples[:, :2]

@@ -12,7 +12,7 @@ from grpc import aio
 
 from model.contract.crop import Box as PersonBox
 from service.client.answer import PoseAnswer
-from service.client.asked import Choices, ImageIn, encoded
+from service.client.asked import Choices, ImageIn, StreamChoices, encoded
 from service.client.failure import PoseError, ServerUnreachableError, from_problem
 from service.client.patience import Attempts, Patience
 from service.pb.pose_pb2 import (
@@ -91,7 +91,7 @@ class GrpcPoseClient:
             except grpc.RpcError as error:
                 time.sleep(attempts.pause_after(error_of(error)))
 
-    def stream(self, frames: Iterable[ImageIn], **choices: Unpack[Choices]) -> Iterator[PoseAnswer]:
+    def stream(self, frames: Iterable[ImageIn], **choices: Unpack[StreamChoices]) -> Iterator[PoseAnswer]:
         """The people of one frame after the other, in their order; a frame that fails has an `error`.
 
         The frames are read as the server takes them, so that a camera is not read ahead of it.
@@ -168,7 +168,7 @@ class AsyncGrpcPoseClient:
                 await asyncio.sleep(attempts.pause_after(error_of(error)))
 
     async def stream(
-        self, frames: AsyncIterable[ImageIn] | Iterable[ImageIn], **choices: Unpack[Choices]
+        self, frames: AsyncIterable[ImageIn] | Iterable[ImageIn], **choices: Unpack[StreamChoices]
     ) -> AsyncIterator[PoseAnswer]:
         """See `GrpcPoseClient.stream`."""
         call = self._stub.EstimateStream(_frame_requests(frames, choices), metadata=self._metadata)
@@ -194,7 +194,7 @@ class AsyncGrpcPoseClient:
 
 
 async def _frame_requests(
-    frames: AsyncIterable[ImageIn] | Iterable[ImageIn], choices: Choices
+    frames: AsyncIterable[ImageIn] | Iterable[ImageIn], choices: StreamChoices
 ) -> AsyncIterator[EstimateRequest]:
     if isinstance(frames, AsyncIterable):
         async for frame in frames:
@@ -204,7 +204,7 @@ async def _frame_requests(
         yield await asyncio.to_thread(request_of, [frame], choices)
 
 
-def request_of(images: Sequence[ImageIn], choices: Choices) -> EstimateRequest:
+def request_of(images: Sequence[ImageIn], choices: Choices | StreamChoices) -> EstimateRequest:
     """The message that asks for images."""
     plain: dict[str, Any] = dict(choices)
     if "boxes" in choices:
@@ -238,6 +238,7 @@ def answer_of(response: EstimateResponse) -> PoseAnswer:
                     "score": result.score,
                     "keypoints": list(result.keypoints),
                 }
+                | ({"track_id": result.track_id} if result.HasField("track_id") else {})
                 for result in response.results
             ],
             "timings_ms": {field.name: getattr(timings, field.name) for field in timings.DESCRIPTOR.fields},

@@ -85,7 +85,7 @@ class VideoReader:
         """
         index, last, began = 0, 0.0, None
         for frame in self._decoded():
-            time_s = frame.time if frame.time is not None else index / self.info.rate
+            time_s = index / self.info.rate if frame.pts is None else frame.time
             began = time_s if began is None else began
             last = max(last, time_s - began)
             yield VideoFrame(index, time_s - began, _upright(frame))
@@ -153,5 +153,5 @@ def _seconds(container: "InputContainer", stream: "VideoStream") -> float:
 
 def _upright(frame: "AvFrame") -> ImageArray:
     """RGB pixels, turned as the video's display matrix says (quarters of a turn)."""
-    turned: ImageArray = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
-    return np.ascontiguousarray(turned)
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))

@@ -83,14 +83,14 @@ class VideoWriter:
     def _encode(self, stream: "VideoStream", frame: "AvFrame | None") -> None:
         av = require_av()
         try:
-            self._container.mux(stream.encode(frame))
+            self._container.mux(stream.encode(frame))  # pyright: ignore[reportUnknownMemberType]
         except av.FFmpegError as error:
             raise VideoWriteError(f"{self._path}: the video cannot be written: {error.strerror}.") from error
 
     def _begin(self, width: int, height: int) -> "VideoStream":
-        stream: VideoStream = self._container.add_stream(CODEC, rate=Fraction(self._rate).limit_denominator(1001))
+        rate = Fraction(self._rate).limit_denominator(1001)
+        stream = self._container.add_stream(CODEC, rate=rate, options=QUALITY)  # pyright: ignore[reportUnknownMemberType]
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = CLOCK
-        stream.options = QUALITY
         self._stream, self._size = stream, (width, height)
         return stream

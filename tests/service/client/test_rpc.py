@@ -47,6 +47,12 @@ async def test_frames_are_answered_in_order_and_a_bad_one_alone_fails(target: st
     assert [answer.images[0].error is None for answer in answers] == [True, False, True]
 
 
+async def test_a_tracked_stream_has_ids(target: str, photo: bytes) -> None:
+    async with AsyncGrpcPoseClient(target) as client:
+        answers = [answer async for answer in client.stream([photo] * 3, track=True, detect_every=5, frame_rate=30)]
+    assert [sorted(person.track_id or 0 for person in answer.people) for answer in answers] == [[1, 2]] * 3
+
+
 async def test_a_blocking_stream_of_frames(target: str, photo: bytes) -> None:
     with GrpcPoseClient(target) as client:
         answers = await asyncio.to_thread(lambda: list(client.stream(iter([photo] * 3), max_persons=1)))

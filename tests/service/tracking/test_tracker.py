@@ -26,6 +26,7 @@ def tracker() -> Tracker:
 
 
 def test_people_who_pass_each_other_keep_their_ids(tracker: Tracker) -> None:
+    people = dict[int, PersonPose]()
     for frame in range(1, 41):
         shift = 7.5 * frame
         people = look_at(tracker, [moved(RIGHT, -shift, 6), moved(LEFT, shift)], frame / 30)
