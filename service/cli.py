@@ -149,7 +149,10 @@ def predict(
     *,
     sources: Annotated[
         list[str],
-        typer.Argument(help="Image files, folders, quoted globs; - reads one image from stdin.", show_default=False),
+        typer.Argument(
+            help="Image and video files, folders, quoted globs, - (an image on stdin), cameras (0, camera:0), rtsp://...",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder for overlays, results.json (COCO) and images.json (ids).")
@@ -169,6 +172,14 @@ def predict(
         typer.Option(help="COCO annotations, detections or results, whose boxes are answered; no detector runs."),
     ] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search the subfolders of folders too.")] = False,
+    track: Annotated[bool, typer.Option(help="Follow people through videos and number them.")] = True,
+    detect_every: Annotated[
+        int, typer.Option(min=1, max=300, help="In videos the detector looks at least at every so many frames.")
+    ] = 10,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the keypoints of tracked people over time.")] = False,
+    max_frames: Annotated[
+        int | None, typer.Option(min=1, help="Stop a video, camera or stream after so many frames.", show_default=False)
+    ] = None,
     config: Config = None,
     person_threshold: PersonThreshold = 0.3,
     keypoint_threshold: KeypointThreshold = 0.2,
@@ -182,13 +193,15 @@ def predict(
     threads: ThreadCount = None,
     streams: StreamCount = None,
 ) -> None:
-    """Find people in photographs, without a server. With no output named, JSON lines go to stdout.
+    """Find people in photographs and videos, without a server. With no output named, JSON lines go to stdout.
 
     A file that cannot be answered is named on stderr, and the others are answered.
     """
     from service.jobs import PoseOptions  # noqa: PLC0415 - `--help` must not wait for the runtime
     from service.predict.asked import Wanted  # noqa: PLC0415
+    from service.predict.command import Choices  # noqa: PLC0415
     from service.predict.command import predict as predict_sources  # noqa: PLC0415
+    from service.tracking.options import TrackingOptions  # noqa: PLC0415
 
     settings = read_settings(
         config,
@@ -207,7 +220,9 @@ def predict(
         flip_test=flip_test,
     )
     wanted = Wanted(out, overlays, coco, jsonl, csv, boxes)
-    raise typer.Exit(predict_sources(sources, wanted, options, settings, recursive=recursive))
+    tracking = TrackingOptions(detect_every=detect_every, smooth=smooth) if track else None
+    choices = Choices(options, tracking, recursive, max_frames)
+    raise typer.Exit(predict_sources(sources, wanted, choices, settings))
 
 
 @app.command()

@@ -60,6 +60,11 @@ class RateBar:
         """Things done since the clock began."""
         return self._done
 
+    def expect(self, total: int | None) -> None:
+        """So many things there are in all, as is known now."""
+        self._total = total
+        self._bar.update(self._task, total=total)
+
     def begin(self) -> None:
         """The work begins now: what was loaded before does not count for the rate."""
         self._began = self._said = time.monotonic()

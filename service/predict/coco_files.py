@@ -1,18 +1,16 @@
 """COCO results, and which image has which id."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
-from service.formats import Outcome, coco_results
+from service.formats import coco_results
 from service.jobs import ImageResult
 from service.predict.asked import STDOUT
-from service.predict.inputs import Photo
-from service.predict.overlays import Overlays
+from service.predict.entry import Entry
 
 
 class CocoFiles:
@@ -22,31 +20,26 @@ class CocoFiles:
     neither list.
     """
 
-    def __init__(self, results: Path, images: Path | None, image_ids: Sequence[int], overlays: Overlays | None) -> None:
+    def __init__(self, results: Path, images: Path | None) -> None:
         """Two lists, with nothing in them.
 
         Args:
             results: the results list; `-` is stdout.
             images: the `images` entries, if they are wanted.
-            image_ids: of the images, by their numbers.
-            overlays: what draws the images, whose names then stand with them.
         """
         self._results = ListFile(results)
         self._images = None if images is None else ListFile(images)
-        self._image_ids = image_ids
-        self._overlays = overlays
 
-    def write(self, photo: Photo, outcome: Outcome) -> None:
+    def write(self, entry: Entry) -> None:
         """Write an image's people and its entry."""
+        outcome = entry.outcome
         if not isinstance(outcome, ImageResult):
             return
-        image_id = self._image_ids[photo.number]
-        for result in coco_results([replace(outcome, image_id=image_id)], with_box=False):
+        for result in coco_results([replace(outcome, image_id=entry.image_id)], with_box=False):
             self._results.append(result)
         if self._images is not None:
-            entry = {"id": image_id, "file_name": photo.name, "width": outcome.width, "height": outcome.height}
-            drawn = {} if self._overlays is None else {"overlay": self._overlays.names[photo.number]}
-            self._images.append(entry | drawn)
+            size = {"width": outcome.width, "height": outcome.height}
+            self._images.append({"id": entry.image_id, "file_name": entry.name, **size, **entry.about})
 
     def close(self) -> None:
         """End both lists."""

@@ -1,6 +1,7 @@
-"""What there is to answer: image files, those of folders and globs, and stdin."""
+"""What there is to answer: image files, those of folders and globs, stdin, videos, cameras, network streams."""
 
 import glob
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from pathlib import Path
 from service.errors import TooLargeError
 from service.image_files import check_name, files_below, files_of_glob, is_image, read_file
 from service.settings import SettingsError
+from service.video.reader import is_live, is_video
 
 STDIN = "-"
+CAMERA = re.compile(r"(?:camera:)?(\d{1,2})")
 
 
 @dataclass(frozen=True)
@@ -41,31 +44,34 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Photos:
-    """The images of a command.
+class Inputs:
+    """What a command has to answer.
 
     Attributes:
-        photos: each once, in the order of the sources.
+        photos: images, each once, in the order of the sources.
+        videos: files, cameras and network streams, as `service.video` opens them.
         left_out: files of folders whose suffix is not an image's.
         repeated: how often one was named again.
     """
 
     photos: list[Photo]
+    videos: list[str]
     left_out: int
     repeated: int
 
 
-def find_photos(sources: Iterable[str], *, recursive: bool) -> Photos:
-    """All images of some sources.
+def find_inputs(sources: Iterable[str], *, recursive: bool) -> Inputs:
+    """All that some sources name.
 
     A file that is named and does not exist is among them: it fails, and the others are answered.
 
     Args:
-        sources: each a file, a folder, a glob such as `photos/**/*.jpg`, or `-` for stdin.
+        sources: each a file, a folder, a glob such as `photos/**/*.jpg`, `-` for stdin, a camera (`0`, `camera:0`,
+            /dev/video0) or a network stream (rtsp://...).
         recursive: search the subfolders of folders too.
 
     Raises:
-        SettingsError: there is no image at all, or a name cannot be written in JSON.
+        SettingsError: there is nothing at all, or a name cannot be written in JSON.
     """
     names: dict[str, None] = {}
     named = left_out = 0
@@ -77,17 +83,21 @@ def find_photos(sources: Iterable[str], *, recursive: bool) -> Photos:
                 names[name] = None
                 named += 1
     if not names:
-        searched = "and their subfolders" if recursive else "not their subfolders, which --recursive searches too"
-        raise SettingsError(
-            f"there is no image to answer; folders are searched for files with an image's suffix, {searched}"
-        )
-    return Photos([Photo(number, name) for number, name in enumerate(names)], left_out, named - len(names))
+        searched = "" if recursive else "; --recursive searches their subfolders too"
+        raise SettingsError(f"no image: folders are searched for files with an image's suffix{searched}")
+    photos = [name for name in names if not is_video(name)]
+    videos = [name for name in names if is_video(name)]
+    return Inputs([Photo(number, name) for number, name in enumerate(photos)], videos, left_out, named - len(names))
 
 
 def _names_of(source: str, recursive: bool) -> Iterator[tuple[str, bool]]:
     """Names, and whether each is to be answered."""
-    path = Path(source)
-    if source != STDIN and path.is_dir():
+    path, camera = Path(source), CAMERA.fullmatch(source)
+    if camera is not None and not path.exists():
+        yield f"/dev/video{camera[1]}", True
+    elif source == STDIN or is_live(source):
+        yield source, True
+    elif path.is_dir():
         yield from ((name, is_image(name)) for name in files_below(source, recursive=recursive))
     elif glob.has_magic(source) and not path.exists():
         yield from ((name, True) for name in files_of_glob(source) or [source])

@@ -1,23 +1,30 @@
-"""JSON lines: one an image, as `fasterpose batch` writes them; a failure has its line too."""
+"""JSON lines: one an image or a frame, as `fasterpose batch` writes them; a failure has its line too."""
 
 import sys
 from typing import BinaryIO
 
-from service.batch.answers import to_answer
-from service.formats import Outcome
-from service.predict.inputs import Photo
+import orjson
+
+from service.formats import coco_results, image_entry
+from service.jobs import ImageResult
+from service.predict.entry import Entry
 
 
 class JsonLines:
-    """`{"image": {"id", "width", "height"} or {"id", "error"}, "results": [...]}`; an id is the image's name."""
+    """`{"image": {"id", "width", "height"} or {"id", "error"}, "results": [...]}`; an id is the image's name.
+
+    A frame of a video has its `video`, `frame` and `time_s` too.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         """Lines of an open file."""
         self._file = file
 
-    def write(self, photo: Photo, outcome: Outcome) -> None:
+    def write(self, entry: Entry) -> None:
         """Write a line, which who reads the file sees at once."""
-        self._file.write(to_answer(photo.name, outcome).line + b"\n")
+        answered = [entry.outcome] if isinstance(entry.outcome, ImageResult) else []
+        line = {"image": image_entry(entry.outcome) | dict(entry.about), "results": coco_results(answered)}
+        self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         self._file.flush()
 
     def close(self) -> None:

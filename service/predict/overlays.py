@@ -13,26 +13,30 @@ from service.settings import SettingsError
 
 
 class Overlays:
-    """Draws images.
+    """Draws images, and knows where videos are drawn.
 
     Attributes:
         names: a file name for each image.
+        videos: video -> the file that is drawn.
     """
 
-    def __init__(self, folder: Path, photos: Sequence[Photo]) -> None:
+    def __init__(self, folder: Path, photos: Sequence[Photo], videos: Sequence[str] = ()) -> None:
         """Choose the names; nothing is written yet.
 
         Raises:
-            SettingsError: an overlay would be written over an image, or several to stdout.
+            SettingsError: an overlay would be written over an input, or more than an image to stdout.
         """
-        if folder == STDOUT and len(photos) > 1:
-            raise SettingsError(f"--overlays - writes one image to stdout, and there are {len(photos)}; name a folder")
+        if folder == STDOUT and (len(photos) > 1 or videos):
+            raise SettingsError("--overlays - writes one image to stdout; name a folder for several and for videos")
         self.names = list(overlay_names([photo.name for photo in photos]))
+        drawn = overlay_names([video.rstrip("/") for video in videos], ".mp4")
+        self.videos = {video: folder / name for video, name in zip(videos, drawn, strict=True)}
         self._folder = folder
-        sources = {Path(photo.name).resolve() for photo in photos}
-        over = next((folder / name for name in self.names if (folder / name).resolve() in sources), None)
+        sources = {Path(name).resolve() for name in (*(photo.name for photo in photos), *videos)}
+        written = [*(folder / name for name in self.names), *self.videos.values()]
+        over = next((path for path in written if path.resolve() in sources), None)
         if over is not None:
-            raise SettingsError(f"the overlay {over} would be written over a photograph; choose another folder")
+            raise SettingsError(f"the overlay {over} would be written over an input; choose another folder")
 
     def draw(self, photo: Photo, result: ImageResult, skeleton: Skeleton, threshold: float) -> None:
         """Draw an image that was answered with its pixels kept.
@@ -57,13 +61,13 @@ class Overlays:
             self._folder.mkdir(parents=True, exist_ok=True)
 
 
-def overlay_names(names: Sequence[str]) -> Iterator[str]:
-    """A file name for each image's overlay: its own with `.jpg`, numbered where two would be the same."""
+def overlay_names(names: Sequence[str], suffix: str = ".jpg") -> Iterator[str]:
+    """A file name for each overlay: its source's with another suffix, numbered where two would be the same."""
     taken: set[str] = set()
     for name in names:
         stem = "stdin" if name == STDIN else Path(name).stem
-        overlay, number = f"{stem}.jpg", 2
+        overlay, number = f"{stem}{suffix}", 2
         while overlay in taken:
-            overlay, number = f"{stem}-{number}.jpg", number + 1
+            overlay, number = f"{stem}-{number}{suffix}", number + 1
         taken.add(overlay)
         yield overlay

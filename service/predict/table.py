@@ -6,35 +6,39 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 from model.contract.skeleton import Skeleton
-from service.formats import Outcome, coco_results
+from service.formats import coco_results
 from service.jobs import ImageResult
-from service.predict.inputs import Photo
+from service.predict.entry import Entry
 from service.predict.json_lines import close_output
 
+HEAD = ["image", "width", "height", "time_s", "error", "person", "track_id", "score", "box_score"]
 BOX = ["box_x", "box_y", "box_width", "box_height"]
 
 
 class Table:
-    """`image, width, height, error, person, score, box_score, box_x ... box_height, nose_x, nose_y, nose_score, ...`.
+    """A row of `HEAD`, `BOX` and of each keypoint x, y and score.
 
-    `person` counts the people of an image from 1, the best first. Coordinates are pixels of the upright image.
+    `person` counts the people of an image from 1, the best first; `track_id` and `time_s` are of videos.
+    Coordinates are pixels of the upright image.
     """
 
     def __init__(self, file: BinaryIO, skeleton: Skeleton) -> None:
         """A table of an open file; its head is written."""
         self._file = file
         points = [f"{name}_{part}" for name in skeleton.keypoint_names for part in ("x", "y", "score")]
-        self._columns = ["image", "width", "height", "error", "person", "score", "box_score", *BOX, *points]
+        self._columns = [*HEAD, *BOX, *points]
         self._write_rows([self._columns])
 
-    def write(self, photo: Photo, outcome: Outcome) -> None:
+    def write(self, entry: Entry) -> None:
         """Write an image's rows."""
+        outcome = entry.outcome
         if not isinstance(outcome, ImageResult):
-            self._write_rows([self._filled([photo.name, "", "", outcome[1].detail])])
+            self._write_rows([self._filled([entry.name, "", "", "", outcome[1].detail])])
             return
-        about = [photo.name, outcome.width, outcome.height, ""]
+        about = [entry.name, outcome.width, outcome.height, entry.about.get("time_s", ""), ""]
         people = [
-            [*about, number, person["score"], person["bbox_score"], *person["bbox"], *person["keypoints"]]
+            [*about, number, person.get("track_id", ""), person["score"], person["bbox_score"], *person["bbox"]]
+            + person["keypoints"]
             for number, person in enumerate(coco_results([outcome]), start=1)
         ]
         self._write_rows(people or [self._filled(about)])

@@ -12,6 +12,15 @@ def test_equal_names_are_numbered() -> None:
     assert list(overlay_names(photos)) == ["a.jpg", "a-2.jpg", "a-2-2.jpg", "a-3.jpg", "stdin.jpg"]
 
 
-def test_several_images_do_not_go_to_stdout() -> None:
-    with pytest.raises(SettingsError, match="there are 2"):
-        Overlays(Path("-"), [Photo(0, "a.jpg"), Photo(1, "b.jpg")])
+@pytest.mark.parametrize(("names", "videos"), [(["a.jpg", "b.jpg"], []), ([], ["a.mp4"])])
+def test_more_than_an_image_does_not_go_to_stdout(names: list[str], videos: list[str]) -> None:
+    with pytest.raises(SettingsError, match="name a folder"):
+        Overlays(Path("-"), [Photo(number, name) for number, name in enumerate(names)], videos)
+
+
+def test_videos_are_drawn_as_mp4_and_never_over_themselves() -> None:
+    videos = ["x/a.mkv", "y/a.mp4", "/dev/video0", "rtsp://camera/live/"]
+    drawn = Overlays(Path("out"), [], videos).videos
+    assert [path.name for path in drawn.values()] == ["a.mp4", "a-2.mp4", "video0.mp4", "live.mp4"]
+    with pytest.raises(SettingsError, match="over an input"):
+        Overlays(Path("y"), [], ["y/a.mp4"])
