@@ -80,14 +80,20 @@ def read_numbers(
             raise InvalidOptionError(f"{location}: the shape needs {count * dtype.itemsize} bytes, not {len(content)}")
         return np.frombuffer(content, dtype).reshape(shape)
     try:
-        numbers = np.array(content, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        numbers = np.array(content)
+    except ValueError as error:  # nested unevenly
         raise InvalidOptionError(f"{location}.data: not a list of numbers") from error
+    if numbers.dtype.kind not in "iuf" and count:
+        raise InvalidOptionError(f"{location}.data: not a list of numbers")
     if numbers.size != count:
         raise InvalidOptionError(f"{location}: the shape has {count} elements, the data {numbers.size}")
-    if datatype == "UINT8" and not np.isin(numbers, np.arange(256)).all():
+    if datatype == "UINT8" and not _are_bytes(numbers):
         raise InvalidOptionError(f"{location}.data: UINT8 holds whole numbers from 0 to 255")
     return numbers.astype(dtype).reshape(shape)
+
+
+def _are_bytes(numbers: np.ndarray[Any, np.dtype[Any]]) -> bool:
+    return numbers.dtype.kind in "iu" and (numbers.size == 0 or (numbers.min() >= 0 and numbers.max() <= 255))
 
 
 def _split(content: memoryview, location: str) -> list[bytes]:

@@ -188,7 +188,12 @@ ONE = {"name": "images", "datatype": "BYTES", "shape": [1], "data": ["AAAA"]}
         ({"inputs": [PIXELS | {"shape": [2, 2, 4]}]}, 422, "pixels are RGB"),
         ({"inputs": [PIXELS | {"shape": [0, 2, 3], "data": []}]}, 422, "a side is 0"),
         ({"inputs": [PIXELS | {"data": [0] * 11 + [256]}]}, 422, "whole numbers from 0 to 255"),
+        ({"inputs": [PIXELS | {"data": [0] * 11 + [-1]}]}, 422, "whole numbers from 0 to 255"),
+        ({"inputs": [PIXELS | {"data": [0] * 11 + [0.5]}]}, 422, "whole numbers from 0 to 255"),
         ({"inputs": [PIXELS | {"data": [[0], [0, 1]]}]}, 422, "not a list of numbers"),
+        ({"inputs": [PIXELS | {"data": ["0"] * 12}]}, 422, "not a list of numbers"),
+        ({"inputs": [PIXELS | {"data": [None] * 12}]}, 422, "not a list of numbers"),
+        ({"inputs": [PIXELS | {"data": [10**30] * 12}]}, 422, "whole numbers from 0 to 255"),
         ({"inputs": [ONE], "outputs": [{"name": "pose"}]}, 422, "known are keypoints"),
         ({"inputs": [ONE], "outputs": [{"name": "scores"}] * 2}, 422, "asked for twice"),
         (
