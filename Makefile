@@ -13,7 +13,7 @@ RAY := .venv-ray
 RELEASE := .venv-release
 ADAPTERS := .venv-adapters
 TAG ?=
-CODE := docker model protos service tests
+CODE := docker docs model protos service tests
 
 # Those under load take their time and want the machine for themselves, those of containers want an engine. The tests of
 # training, and those that compare training with serving, need torch; all others must run without it.
@@ -22,6 +22,8 @@ CONTAINER_TESTS := tests/containers
 BROWSER_TESTS := tests/browser
 RAY_TESTS := tests/ray
 ADAPTER_TESTS := tests/adapters
+DOCS_TESTS := tests/docs_live
+VIDEO_TESTS := tests/video
 TORCH_TESTS := $(filter-out tests/model/contract %/__pycache__ %.md,$(wildcard tests/model/*)) $(wildcard tests/parity)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -29,9 +31,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser test-adapters \
-	test-kill test-batch-kill test-ray release train-env lint format types benchmark benchmark-runtime benchmark-serve \
-	benchmark-peers size protos zoo-page lock lock-images clean
+.PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser \
+	test-adapters test-docs test-kill test-batch-kill test-ray release train-env lint format types benchmark \
+	benchmark-runtime benchmark-serve benchmark-peers size protos docs docs-pages zoo-page lock lock-images clean \
+	test-video benchmark-video
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
@@ -43,7 +46,7 @@ test: test-server test-train  ## Install what the tests need and run all of them
 
 test-server: $(SERVER)/.dev  ## The tests of the server and of the contract, without torch
 	@echo "Server tests, in $(SERVER) (without torch)"
-	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS) $(RAY_TESTS) $(ADAPTER_TESTS))
+	@$(SERVER)/bin/python -m pytest $(addprefix --ignore=,$(TORCH_TESTS) $(LOAD_TESTS) $(CONTAINER_TESTS) $(BROWSER_TESTS) $(RAY_TESTS) $(ADAPTER_TESTS) $(DOCS_TESTS) $(VIDEO_TESTS))
 
 test-train: $(TRAIN)/.train  ## The tests of training, and those that compare it with the server
 	@echo "Model tests, in $(TRAIN) (with torch)"
@@ -68,6 +71,12 @@ test-browser: $(SERVER)/.browser  ## The demo page in headless Chromium, which m
 
 test-adapters: $(ADAPTERS)/.adapters  ## Let supervision, FiftyOne, Label Studio and Triton's client take what we write for them
 	@$(ADAPTERS)/bin/python -m pytest -q $(ADAPTER_TESTS)
+
+test-docs: $(SERVER)/.dev  ## Follow README and docs block by block: servers, requests, and with .venv-train a small training; minutes
+	@$(SERVER)/bin/python -m pytest -q $(DOCS_TESTS)
+
+test-video: $(SERVER)/.dev  ## Track people in a film made of a packaged photograph, with the embedded networks; about a minute
+	@$(SERVER)/bin/python -m pytest -q $(VIDEO_TESTS)
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
 	@FASTERPOSE_KILLS=$${FASTERPOSE_KILLS:-100} $(TRAIN)/bin/python -m pytest -q tests/model/test_kill_loop.py
@@ -115,17 +124,26 @@ benchmark-serve: $(SERVER)/.server  ## Load the server over every transport, its
 benchmark-peers: $(SERVER)/.server $(TRAIN)/.train $(PEERS)/.peers  ## Load LitServe, BentoML and plain FastAPI beside the server
 	$(SERVER)/bin/fasterpose benchmark peers --peers-python $(PEERS)/bin/python --train-python $(TRAIN)/bin/python
 
+benchmark-video: $(SERVER)/.dev  ## Track people in a film over PHOTOGRAPHS (the packaged ones): ids, jitter, rate against frame by frame
+	$(SERVER)/bin/fasterpose benchmark video $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
+
 size: $(SERVER)/.dev  ## Print what the server's packages take on disk
 	@$(SERVER)/bin/python -m pytest -q -s tests/test_packaging.py -k megabytes
 
 protos: $(SERVER)/.dev  ## Write the gRPC stubs in service/pb anew, after a change in protos/
 	$(SERVER)/bin/python protos/generate.py
 
+docs: $(SERVER)/.docs  ## Build the documentation's site into build/site; DOCS_SITE_URL=https://... where it will be
+	@NO_MKDOCS_2_WARNING=1 $(SERVER)/bin/mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+
+docs-pages: $(SERVER)/.dev  ## Write the generated pages of docs anew, after a change of a setting, an error or the API
+	$(SERVER)/bin/python -m docs.site.pages
+
 zoo-page: $(SERVER)/.server  ## Write model/zoo/ZOO.md anew, after a change of a bundle
 	$(SERVER)/bin/python -m service.zoo_page
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,video]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs,video]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
@@ -162,11 +180,15 @@ $(SERVER)/.browser: $(SERVER)/.dev
 	$(SERVER)/bin/pip install -c constraints.txt -e '.[browser]'
 	@touch $@
 
+$(SERVER)/.docs: $(SERVER)/.dev
+	$(SERVER)/bin/pip install -c constraints.txt -e '.[docs]'
+	@touch $@
+
 # The headless OpenCV goes last: its files must win in the folder that it shares with opencv-python (see pyproject.toml).
 $(TRAIN)/.train: pyproject.toml constraints.txt
 	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
 	$(call make_environment,$(TRAIN))
-	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,video]'
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,docs,video]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
 	@touch $@

@@ -3,8 +3,9 @@
 The filter of Casiez, Roussel and Vogel (CHI 2012, https://gery.casiez.net/1euro/): a low pass whose cutoff frequency
 grows with the speed. Speeds count in sizes of the person a second, so that near and far people are smoothed alike.
 
-A low pass with cutoff f lags behind a point in steady motion by 1 / (2 pi f) seconds. `lag_seconds` is that: 133 ms for
-a point that stands still (where a lag shows nothing), 43 ms at one person's size a second, 16 ms at three and a half.
+The filter moves along with the person as a whole: where a person goes, or a camera pans, at a steady pace, nothing
+lags. What lags is a point that moves against the person, by 1 / (2 pi f) seconds at cutoff f. `lag_seconds` is that:
+199 ms for a point at rest (where a lag shows nothing), 57 ms at one person's size a second, 20 ms at three and a half.
 No frame is held back: the answer to a frame comes at once, and its lag is in the coordinates.
 """
 
@@ -14,9 +15,9 @@ import numpy as np
 
 from model.contract.arrays import DoubleArray
 
-CUTOFF_AT_REST = 1.2
+CUTOFF_AT_REST = 0.8
 """Hz."""
-CUTOFF_PER_SPEED = 2.5
+CUTOFF_PER_SPEED = 2.0
 """Hz for each size of the person a second."""
 SPEED_CUTOFF = 1.0
 """Hz: of the low pass over the speed itself."""
@@ -26,7 +27,7 @@ def lag_seconds(speed: float) -> float:
     """How far behind a point in steady motion its smoothed place is, s.
 
     Args:
-        speed: sizes of the person (square root of the box's area) a second.
+        speed: against the person, sizes of the person (square root of the box's area) a second.
     """
     return 1 / (2 * math.pi * (CUTOFF_AT_REST + CUTOFF_PER_SPEED * abs(speed)))
 
@@ -40,13 +41,14 @@ class OneEuro:
         self._speeds: DoubleArray | None = None
         self._time = 0.0
 
-    def smooth(self, points: DoubleArray, size: float, time_s: float) -> DoubleArray:
+    def smooth(self, points: DoubleArray, size: float, time_s: float, velocity: DoubleArray) -> DoubleArray:
         """The smoothed place of the points.
 
         Args:
             points: (K, 2) image pixels, K the same at each call.
             size: of the person, pixels; the square root of the box's area.
             time_s: of the frame, later than at the call before.
+            velocity: (2,) of the person as a whole, pixels a second.
 
         Returns:
             (K, 2) image pixels; the first call's points are as they came.
@@ -56,10 +58,11 @@ class OneEuro:
             self._time = time_s
             return points.copy()
         elapsed, self._time = time_s - self._time, time_s
-        speeds = (points - self._raw) / (elapsed * size)
+        speeds = ((points - self._raw) / elapsed - velocity) / size
         self._speeds = self._speeds + _gain(SPEED_CUTOFF, elapsed) * (speeds - self._speeds)
         cutoffs = CUTOFF_AT_REST + CUTOFF_PER_SPEED * np.linalg.norm(self._speeds, axis=1, keepdims=True)
-        self._points = self._points + _gain(cutoffs, elapsed) * (points - self._points)
+        along = self._points + velocity * elapsed
+        self._points = along + _gain(cutoffs, elapsed) * (points - along)
         self._raw = points.copy()
         return self._points.copy()
 

@@ -10,8 +10,10 @@ from model.contract.crop import Box
 from service.tracking.carrying import common_motion
 from service.tracking.smoothing import OneEuro
 
-VELOCITY_GAIN = 0.5
+VELOCITY_GAIN = 0.3
 """How much of a new velocity is believed."""
+FARTHEST_FORECAST = 0.2
+"""Of the person's size: frames that arrive unevenly tell a wrong velocity."""
 LONGEST_FORECAST_S = 0.3
 """Beyond it a person is expected to stand still."""
 
@@ -42,8 +44,9 @@ class Track:
 
     def expected(self, time_s: float) -> PersonPose:
         """Where the person is at a time, by constant velocity."""
-        shift = self.velocity * min(time_s - self.time_s, LONGEST_FORECAST_S)
         x, y, width, height = self.pose.box
+        most = FARTHEST_FORECAST * float(np.sqrt(width * height))
+        shift = np.clip(self.velocity * min(time_s - self.time_s, LONGEST_FORECAST_S), -most, most)
         box = (float(x + shift[0]), float(y + shift[1]), width, height)
         return replace(self.pose, box=box, keypoints=self.pose.keypoints + shift)
 
@@ -59,7 +62,7 @@ class Track:
         """The newest pose with smoothed keypoints and box; to be called once a frame."""
         x, y, width, height = self.pose.box
         points = np.vstack([self.pose.keypoints, [[x, y], [x + width, y + height]]])
-        smooth = self.filter.smooth(points, float(np.sqrt(width * height)), self.time_s)
+        smooth = self.filter.smooth(points, float(np.sqrt(width * height)), self.time_s, self.velocity)
         (left, top), (right, bottom) = smooth[-2:].tolist()
         return replace(self.pose, box=(left, top, right - left, bottom - top), keypoints=smooth[:-2])
 

@@ -35,6 +35,8 @@ MOST_MISSES = 3
 """Looks in a row at which the detector may miss somebody whose pose is still sure."""
 SURE_SCORE = 0.6
 """Part of the keypoints' mean score at the last look that a carried pose must have."""
+STEADY_POSE, STEADY_BOX = 0.5, 0.7
+"""OKS of a carried pose, and overlap of its box, with what is expected: with less it has slid onto a neighbour."""
 SURE_OVERLAP = 0.5
 """Of a carried box with the one that the detector finds then: with less, it has looked too late."""
 SAME_PLACE = 0.85
@@ -114,7 +116,7 @@ class Tracker:
         Returns:
             Whether all are surely where they are thought to be; if not, nothing is changed and the detector must look.
         """
-        carried = [self._carried(track, pose) for track, pose in zip(self.followed, poses, strict=True)]
+        carried = [self._carried(track, pose, time_s) for track, pose in zip(self.followed, poses, strict=True)]
         sure = [pose for pose in carried if pose is not None]
         if len(sure) < len(carried) or _share_a_place(sure):
             return False
@@ -177,7 +179,7 @@ class Tracker:
         partners = dict(match(box_overlaps(expected, [pose.box for pose in poses]), LEAST_OVERLAP).pairs)
         for row, track in enumerate(tracks):
             track.misses += 1
-            pose = self._carried(track, poses[partners[row]]) if row in partners else None
+            pose = self._carried(track, poses[partners[row]], time_s) if row in partners else None
             hidden = pose is not None and box_overlaps([pose.box], taken).max(initial=0) > SAME_PLACE
             if pose is None or hidden or track.misses > MOST_MISSES or not track.number:
                 track.lost = True
@@ -199,17 +201,16 @@ class Tracker:
                 self._number(track)
         return len(poses)
 
-    def _carried(self, track: Track, pose: PersonPose) -> PersonPose | None:
+    def _carried(self, track: Track, pose: PersonPose, time_s: float) -> PersonPose | None:
         """The pose with the box that it carries; None: it is not sure to be the track's."""
-        if pose.keypoint_scores.mean() < SURE_SCORE * track.seen.keypoint_scores.mean():
+        box, expected = carried_box(track.seen, pose), track.expected(time_s)
+        if box is None or pose.keypoint_scores.mean() < SURE_SCORE * track.seen.keypoint_scores.mean():
             return None
-        box = carried_box(track.seen, pose)
-        if box is None:
+        if pose_similarities([expected], [pose], self._sigmas)[0, 0] < STEADY_POSE:
             return None
-        clipped = _clipped(box, *self._size)
-        if clipped[2] * clipped[3] < box[2] * box[3] / 2:
-            return None  # the person leaves the picture
-        return replace(pose, box=clipped)
+        clipped, wanted = _clipped(box, *self._size), _clipped(expected.box, *self._size)
+        leaves = clipped[2] * clipped[3] < box[2] * box[3] / 2
+        return None if leaves or box_overlaps([clipped], [wanted])[0, 0] < STEADY_BOX else replace(pose, box=clipped)
 
 
 def _share_a_place(poses: Sequence[PersonPose]) -> bool:

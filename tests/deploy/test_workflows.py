@@ -39,14 +39,33 @@ def commands_of(job: Job) -> list[str]:
     return commands
 
 
-def test_there_are_both_workflows() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
+RIGHTS = {
+    "docs.yml": {"publish": {"pages": "write", "id-token": "write"}},
+    "release.yml": {"release": {"contents": "write"}},
+}
+"""What a job may do beyond reading."""
+
+
+def test_there_are_all_workflows() -> None:
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "docs.yml", "release.yml"]
+
+
+def test_the_site_is_published_from_main_alone_and_as_it_was_built() -> None:
+    workflow = read(REPOSITORY / ".github/workflows/docs.yml")
+    build, publish = workflow["jobs"]["build"], workflow["jobs"]["publish"]
+    assert commands_of(build) == ["make docs"]
+    assert publish["if"] == "github.ref == 'refs/heads/main'"
+    assert publish["needs"] == "build"
+    (path,) = [step["with"]["path"] for step in build["steps"] if "upload-pages" in step.get("uses", "")]
+    config = (REPOSITORY / "docs/site/mkdocs.yml").read_text()
+    (site,) = re.findall(r"^site_dir: (\S+)$", config, re.MULTILINE)
+    assert (REPOSITORY / "docs/site" / site).resolve() == REPOSITORY / path
 
 
 @pytest.mark.parametrize(("name", "job"), jobs())
 def test_make_targets_exist(name: str, job: Job) -> None:
     commands = commands_of(job)
-    assert commands, name
+    assert commands or name == "docs/publish", name
     for command in commands:
         words = command.split()
         assert words[0] in {"make", "docker", "gh"}, command
@@ -68,7 +87,7 @@ def test_a_workflow_may_only_read_unless_a_job_says_more(path: Path) -> None:
     workflow = read(path)
     assert workflow["permissions"] == {"contents": "read"}
     rights = {name: job["permissions"] for name, job in workflow["jobs"].items() if "permissions" in job}
-    assert rights == ({"release": {"contents": "write"}} if path.name == "release.yml" else {})
+    assert rights == RIGHTS.get(path.name, {})
     for name, job in workflow["jobs"].items():
         assert job["timeout-minutes"] <= 120, name
 

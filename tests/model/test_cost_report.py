@@ -160,7 +160,7 @@ def test_other_notes_state_what_is_counted(rows: list[CountedCost]) -> None:
 
 def test_the_document_is_what_the_command_prints(rows: list[CountedCost]) -> None:
     text = DOCUMENT.read_text()
-    assert "```\nfasterpose cost\n```" in text
+    assert "```bash\nfasterpose cost\n```" in text
     assert text.endswith(f"\n\n{report(rows)}\n")
 
 

@@ -13,8 +13,12 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from service.cli import app
 from service.pb import pose_pb2
+from service.settings import ServiceSettings
 from tests.service.rpc_client import request_of
 
 COMMAND = [sys.executable, "-m", "service.cli"]
@@ -159,3 +163,22 @@ def test_training_without_its_extra_says_what_to_install(command: str) -> None:
     assert result.stderr.startswith(f"fasterpose {command} needs ")
     assert "pip install 'fasterpose[train]'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_every_setting_is_a_flag_that_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[ServiceSettings] = []
+    monkeypatch.setattr("service.serve.serve", lambda settings: served.append(settings) or 0)  # pyright: ignore
+    for name, field in ServiceSettings.model_fields.items():
+        flag = f"--{name.replace('_', '-')}"
+        value = next(value for value in (7, "json", "retry", "fp32", "torch", True) if fits(name, value))
+        result = CliRunner().invoke(app, ["serve", flag] if field.annotation is bool else ["serve", flag, str(value)])
+        assert result.exit_code == 0, f"{flag}: {result.output}"
+        assert getattr(served[-1], name) != field.default, flag
+
+
+def fits(name: str, value: object) -> bool:
+    try:
+        ServiceSettings(**{name: value})  # pyright: ignore
+    except ValidationError:
+        return False
+    return True

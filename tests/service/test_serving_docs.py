@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
-from service.settings import ServiceSettings
 from tests.conftest import REPOSITORY
 from tests.service.rpc_client import rpc_server
 
@@ -37,21 +36,6 @@ async def test_the_metrics_are_those_of_a_server(client: httpx.AsyncClient, phot
         assert sample, name
         found = set(re.findall(r'(\w+)="', sample[1] or "")) - {"le"}
         assert found == set(labels.split(", ")) - {""}, name
-
-
-def test_the_settings_and_their_defaults_exist() -> None:
-    for names, *_ in (row for row in rows(DOCUMENT) if not row[0].startswith("`fasterpose_")):
-        for name in re.findall(r"`(\w+)`", names):
-            assert name in ServiceSettings.model_fields, name
-
-
-def test_plain_defaults_are_as_written() -> None:
-    fields = ServiceSettings.model_fields
-    plain = {row[0].strip("`"): row[1] for row in rows(DOCUMENT) if row[1].isdigit()}
-    assert plain
-    assert {name: str(fields[name].default) for name in plain if name in fields} == {
-        name: value for name, value in plain.items() if name in fields
-    }
 
 
 async def test_the_grpc_client_runs(app: FastAPI, photo: bytes, tmp_path: Path) -> None:

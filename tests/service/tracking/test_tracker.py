@@ -128,6 +128,6 @@ def test_carried_boxes_stay_in_the_image() -> None:
     tracker.enter_image(640, 480)
     at_border = person((570, 100, 70, 200))
     look_at(tracker, [at_border], 0.0, anew=True)
-    assert tracker.carry([moved(at_border, 20)], 0.03)
+    assert tracker.carry([moved(at_border, 10)], 0.03)
     x, _, width, _ = tracker.answered[0].pose.box
     assert x + width == pytest.approx(640)
