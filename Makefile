@@ -69,7 +69,7 @@ audit: $(AUDIT)/.audit  ## Look the pinned packages up among known vulnerabiliti
 test-browser: $(SERVER)/.browser  ## The demo page in headless Chromium, which must be installed (Debian: apt-get install chromium)
 	@$(SERVER)/bin/python -m pytest -q $(BROWSER_TESTS)
 
-test-adapters: $(ADAPTERS)/.adapters  ## Let supervision, FiftyOne and Label Studio take what service/adapters writes for them
+test-adapters: $(ADAPTERS)/.adapters  ## Let supervision, FiftyOne, Label Studio and Triton's client take what we write for them
 	@$(ADAPTERS)/bin/python -m pytest -q $(ADAPTER_TESTS)
 
 test-docs: $(SERVER)/.dev  ## Follow README and docs block by block: servers, requests, and with .venv-train a small training; minutes
@@ -210,7 +210,7 @@ $(RELEASE)/.release: .ci/release.txt
 	@touch $@
 
 $(ADAPTERS)/.adapters: pyproject.toml
-	@echo "Installing supervision, FiftyOne and Label Studio's SDK into $(ADAPTERS): about 1 GB, once"
+	@echo "Installing supervision, FiftyOne, Label Studio's SDK and Triton's client into $(ADAPTERS): about 1 GB, once"
 	$(call make_environment,$(ADAPTERS))
 	$(ADAPTERS)/bin/pip install -e '.[adapters]'
 	@touch $@

@@ -15,6 +15,7 @@ from service.access.page_headers import CommonHeaders
 from service.access.ports import PortMiddleware
 from service.docs import add_docs
 from service.engine import load_pipeline
+from service.inference import routes as inference
 from service.middleware import RequestMiddleware
 from service.page import add_page
 from service.pipeline import Pipeline
@@ -51,6 +52,7 @@ def create_app(settings: ServiceSettings, load: Callable[[], Pipeline] | None = 
     app.include_router(http.router)
     app.include_router(operations.router)
     app.include_router(admin.router)
+    app.include_router(inference.router)
     add_problem_handlers(app)
     add_docs(app)
     add_page(app, settings)

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from model.contract.coco_entry import AnnotationError
 from model.contract.spec import BundleError
 from service.access.commands import app as keys
 from service.bench.cli import app as benchmark
 from service.errors import ServiceError
+from service.exit_codes import USAGE_ERROR
 from service.flags import (
     Config,
     DetectorName,
@@ -32,7 +34,11 @@ from service.settings import SettingsError
 from service.training import FORWARDED, run_training
 from service.zoo import describe_zoo
 
-USAGE_ERROR = 2
+EXIT_CODES = (
+    "0 all images are answered; 1 some are not; 2 the command, a setting or a bundle cannot be used; "
+    "3 an output cannot be written; 130, 143 stopped by Ctrl-C, SIGTERM: what was under way is written; "
+    "141 nobody reads stdout any more."
+)
 
 app = typer.Typer(
     help="Human pose as a service: a photograph in, COCO keypoints out.",
@@ -144,11 +150,42 @@ def serve(
     raise typer.Exit(run_server(settings))
 
 
-@app.command()
+@app.command(epilog=f"Exit codes: {EXIT_CODES}")
 def predict(
     *,
-    photos: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder for the overlays and results.json; made if it is not there.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Image and video files, folders, quoted globs, - (an image on stdin), cameras (0, camera:0), rtsp://...",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for overlays, results.json (COCO) and images.json (ids).")
+    ] = None,
+    overlays: Annotated[
+        Path | None, typer.Option(help="Folder for the images with people drawn; -: one JPEG to stdout.")
+    ] = None,
+    coco: Annotated[
+        Path | None, typer.Option(help="File for COCO results; FILE.images.json beside it has the ids. -: stdout.")
+    ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(help="File for JSON lines, one an image, as of `fasterpose batch`. -: stdout.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="File for a table, a row a person. -: stdout.")] = None,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(help="COCO annotations, detections or results, whose boxes are answered; no detector runs."),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search the subfolders of folders too.")] = False,
+    track: Annotated[bool, typer.Option(help="Follow people through videos and number them.")] = True,
+    detect_every: Annotated[
+        int, typer.Option(min=1, max=300, help="In videos the detector looks at least at every so many frames.")
+    ] = 10,
+    smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the keypoints of tracked people over time.")] = False,
+    max_frames: Annotated[
+        int | None, typer.Option(min=1, help="Stop a video, camera or stream after so many frames.", show_default=False)
+    ] = None,
     config: Config = None,
     person_threshold: PersonThreshold = 0.3,
     keypoint_threshold: KeypointThreshold = 0.2,
@@ -162,12 +199,15 @@ def predict(
     threads: ThreadCount = None,
     streams: StreamCount = None,
 ) -> None:
-    """Find people in photographs: OUT/<name>.jpg with skeletons, OUT/results.json (COCO), OUT/images.json (ids).
+    """Find people in photographs and videos, without a server. With no output named, JSON lines go to stdout.
 
-    Exit code 1 if a file could not be answered; the others are still written.
+    A file that cannot be answered is named on stderr, and the others are answered.
     """
     from service.jobs import PoseOptions  # noqa: PLC0415 - `--help` must not wait for the runtime
-    from service.predict import predict_files  # noqa: PLC0415
+    from service.predict.asked import Wanted  # noqa: PLC0415
+    from service.predict.command import Choices  # noqa: PLC0415
+    from service.predict.command import predict as predict_sources  # noqa: PLC0415
+    from service.tracking.options import TrackingOptions  # noqa: PLC0415
 
     settings = read_settings(
         config,
@@ -185,7 +225,10 @@ def predict(
         max_persons=max_persons,
         flip_test=flip_test,
     )
-    raise typer.Exit(predict_files(photos, out, options, settings))
+    wanted = Wanted(out, overlays, coco, jsonl, csv, boxes)
+    tracking = TrackingOptions(detect_every=detect_every, smooth=smooth) if track else None
+    choices = Choices(options, tracking, recursive, max_frames)
+    raise typer.Exit(predict_sources(sources, wanted, choices, settings))
 
 
 @app.command()
@@ -251,6 +294,43 @@ def batch(
     raise typer.Exit(run_command(BatchJob(sources, output, retry_errors), options, settings, workers, with_ray=ray))
 
 
+@app.command(epilog="Exit codes: 0 a server could serve; 1 it could not.")
+def doctor(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")] = False,
+    config: Config = None,
+    host: Annotated[str | None, setting("host")] = None,
+    http_port: Annotated[int | None, setting("http_port")] = None,
+    grpc_port: Annotated[int | None, setting("grpc_port")] = None,
+    model: Model = None,
+    detector: DetectorName = None,
+    runtime: RuntimeName = None,
+    precision: PrecisionName = None,
+    device: Device = None,
+    threads: ThreadCount = None,
+    streams: StreamCount = None,
+) -> None:
+    """Say what a server would use here and why, and what is wrong. All settings of `serve` count.
+
+    Runtime, precision, networks and their licences, threads, ports; each network is loaded and computed once.
+    """
+    from service.doctor.command import doctor as run_doctor  # noqa: PLC0415 - `--help` must not wait for the runtime
+
+    flags = {
+        "host": host,
+        "http_port": http_port,
+        "grpc_port": grpc_port,
+        "model": model,
+        "detector": detector,
+        "runtime": runtime,
+        "precision": precision,
+        "device": device,
+        "threads": threads,
+        "streams": streams,
+    }
+    raise typer.Exit(run_doctor(lambda: read_settings(config, **flags), as_json=as_json))
+
+
 @app.command()
 def models() -> None:
     """List the embedded model bundles."""
@@ -285,7 +365,7 @@ def main() -> None:
     """Run the command; an error that the user can act on is one line and exit code 2."""
     try:
         app()
-    except (SettingsError, BundleError, RuntimeUnavailableError, ServiceError) as error:
+    except (SettingsError, AnnotationError, BundleError, RuntimeUnavailableError, ServiceError) as error:
         typer.echo(f"fasterpose: {error}", err=True)
         sys.exit(USAGE_ERROR)
 

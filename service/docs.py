@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from service import errors
 from service.access.page_headers import page_headers, policy_with_inline_scripts
+from service.inference.body import HEADER, InferBody
 from service.schemas import CvatShape, JsonBody, Options, Problem
 
 REFERENCE = "#/components/schemas/"
@@ -54,16 +55,24 @@ LOAD_ERRORS: dict[type[errors.ServiceError], str] = {
     errors.UnavailableError: "The models are loading. GET /readyz says when they are ready.",
 }
 HEALTH_ERRORS: dict[type[errors.ServiceError], str] = {errors.UnavailableError: "The server is loading."}
+INFER_ERRORS = {**POSE_ERRORS, **MODEL_ERRORS}
 ROUTE_ERRORS = {
     "/v1/pose": POSE_ERRORS,
     "/v1/models": LISTING_ERRORS,
     "/v1/models/{name}/load": LOAD_ERRORS,
     "/metrics": KEY_ERRORS,
     "/v1/models/{name}": MODEL_ERRORS,
+    "/v2": KEY_ERRORS,
     "/v2/models/{name}": MODEL_ERRORS,
+    "/v2/models/{name}/versions/{version}": MODEL_ERRORS,
+    "/v2/models/{name}/ready": MODEL_ERRORS,
+    "/v2/models/{name}/versions/{version}/ready": MODEL_ERRORS,
+    "/v2/models/{name}/infer": INFER_ERRORS,
+    "/v2/models/{name}/versions/{version}/infer": INFER_ERRORS,
     "/readyz": HEALTH_ERRORS,
     "/v2/health/ready": HEALTH_ERRORS,
 }
+INFER_PATHS = [path for path, errors_of in ROUTE_ERRORS.items() if errors_of is INFER_ERRORS]
 
 
 def add_docs(app: FastAPI) -> None:
@@ -97,7 +106,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         title=app.title, version=app.version, summary=app.summary, description=DESCRIPTION, routes=app.routes
     )
     components = schema["components"]["schemas"]
-    components.update(_component_schemas(JsonBody, Options, Problem, CvatShape))
+    components.update(_component_schemas(JsonBody, Options, Problem, CvatShape, InferBody))
     for name in ("HTTPValidationError", "ValidationError"):
         components.pop(name, None)
     for path, operations in schema["paths"].items():
@@ -105,6 +114,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             operation["responses"].update(_error_responses(ROUTE_ERRORS.get(path, {})))
     _describe_pose(schema["paths"]["/v1/pose"]["post"], components)
+    for path in INFER_PATHS:
+        _describe_infer(schema["paths"][path]["post"])
     _describe_metrics(schema["paths"]["/metrics"]["get"])
     _describe_keys(schema)
     return schema
@@ -164,6 +175,20 @@ def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     if name == "boxes":
         return common | {"content": {"application/json": {"schema": schema}}}
     return common | {"schema": schema}
+
+
+def _describe_infer(operation: dict[str, Any]) -> None:
+    """Bodies of the binary data extension, which are JSON and then bytes."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    operation["requestBody"] = {
+        "required": True,
+        "description": f"JSON; with the header {HEADER}, so many bytes of JSON and then the tensors' bytes.",
+        "content": {
+            "application/json": {"schema": {"$ref": f"{REFERENCE}InferBody"}},
+            "application/octet-stream": binary,
+        },
+    }
+    operation["responses"]["200"]["content"]["application/octet-stream"] = binary
 
 
 def _describe_metrics(operation: dict[str, Any]) -> None:

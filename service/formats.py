@@ -46,6 +46,19 @@ def _entries(result: ImageResult, with_box: bool) -> list[dict[str, Any]]:
     return [entry | {"track_id": number} for entry, number in zip(entries, result.track_ids, strict=True)]
 
 
+def all_results(outcomes: Sequence[Outcome]) -> list[ImageResult]:
+    """The results of all images, for a form that has no place for the error of one.
+
+    Raises:
+        ServiceError: one of them failed.
+    """
+    for outcome in outcomes:
+        if not isinstance(outcome, ImageResult):
+            image_id, error = outcome
+            raise type(error)(f"image {image_id!r}: {error.detail} (format=native answers the others)")
+    return [outcome for outcome in outcomes if isinstance(outcome, ImageResult)]
+
+
 def image_entry(outcome: Outcome) -> dict[str, Any]:
     """An image's entry in `images`: its id and upright size, or its id and why it failed."""
     if isinstance(outcome, ImageResult):

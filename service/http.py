@@ -14,20 +14,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.accept import ImageType, wanted_image
+from service.access.routes import POSE_PATH
 from service.bodies import read_call
 from service.calls import PoseCall, answer_call
 from service.deadline import Deadline
 from service.errors import ClientGoneError, InvalidOptionError, ServiceError
-from service.formats import Outcome, coco_results, cvat, native
+from service.formats import Outcome, all_results, coco_results, cvat, native
 from service.hang_up import cancelled_by_hang_up
-from service.jobs import ImageResult
 from service.overlay import draw_people, encode_image
 from service.pipeline import Pipeline
 from service.problems import problem_response
 from service.schemas import PoseResponse
 from service.state import Service
-
-POSE_PATH = "/v1/pose"
 
 router = APIRouter()
 
@@ -106,23 +104,14 @@ async def _respond(
     if call.options.format == "native":
         elapsed = asyncio.get_running_loop().time() - request.state.arrival
         return _json(native(pipeline, outcomes, elapsed))
-    results = _all_results(outcomes)
+    results = all_results(outcomes)
     if call.options.format == "cvat":
         return _json(cvat(results[0], pipeline.estimator.spec.skeleton, call.options.keypoint_threshold))
     return _json(coco_results(results))
 
 
-def _all_results(outcomes: list[Outcome]) -> list[ImageResult]:
-    """The results of all images; a bare list has no place for the error of one."""
-    for outcome in outcomes:
-        if not isinstance(outcome, ImageResult):
-            image_id, error = outcome
-            raise type(error)(f"image {image_id!r}: {error.detail} (format=native answers the others)")
-    return [outcome for outcome in outcomes if isinstance(outcome, ImageResult)]
-
-
 async def _overlay(pipeline: Pipeline, call: PoseCall, outcomes: list[Outcome], image_type: ImageType) -> bytes:
-    (result,) = _all_results(outcomes)
+    (result,) = all_results(outcomes)
     skeleton, threshold = pipeline.estimator.spec.skeleton, call.options.keypoint_threshold
 
     def draw() -> bytes:

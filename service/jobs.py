@@ -40,12 +40,14 @@ class ImageJob:
         image_id: echoed in the result.
         boxes: the people's boxes in pixels of the upright image; None: not given.
         boxes_location: how an error names the boxes, for example `images[2].boxes`.
+        box_scores: of the boxes, 0..1; None: 1.
     """
 
     data: bytes
     image_id: ImageId = 0
     boxes: tuple[Box, ...] | None = None
     boxes_location: str = "boxes"
+    box_scores: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

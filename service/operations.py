@@ -1,12 +1,11 @@
-"""Routes for operators: models, health, metrics, and the Open Inference Protocol's names for them."""
+"""Routes for operators: models, health, metrics."""
 
 from fastapi import APIRouter, Request, Response
 
 from service.detector import Detector
 from service.errors import NotFoundError, UnavailableError
 from service.estimator import Estimator
-from service.pipeline import Pipeline
-from service.schemas import Health, InputSize, ModelList, ModelMetadata, ModelOut, Tensor
+from service.schemas import Health, InputSize, ModelList, ModelOut
 from service.state import Service
 
 router = APIRouter()
@@ -44,21 +43,6 @@ async def ready(request: Request) -> Health:
     if status != "ready":
         raise UnavailableError(f"The server is {status}.")
     return Health(status=status)
-
-
-@router.get("/v2/models/{name}", tags=["operations"], summary="Tensors of a network (Open Inference Protocol)")
-async def model_metadata(request: Request, name: str) -> ModelMetadata:
-    """A network's version, platform, input and output."""
-    pipeline = _service(request).pipeline
-    model = await show_model(request, name)
-    size = model.input_size
-    return ModelMetadata(
-        name=model.name,
-        versions=[model.version],
-        platform=model.runtime,
-        inputs=[Tensor(name="images", datatype="UINT8", shape=[-1, size.height, size.width, 3])],
-        outputs=[_output(pipeline, model)],
-    )
 
 
 @router.get("/metrics", tags=["operations"], summary="Prometheus metrics")
@@ -100,13 +84,6 @@ def _describe(part: Detector | Estimator) -> ModelOut:
         licence=provenance.licence,
         accuracy=provenance.accuracy,
     )
-
-
-def _output(pipeline: Pipeline, model: ModelOut) -> Tensor:
-    if model.task == "detector":
-        return Tensor(name="boxes_scores", datatype="FP32", shape=[-1, -1, 5])
-    width, height = pipeline.estimator.spec.codec.heatmap_size
-    return Tensor(name="heatmaps", datatype="FP32", shape=[-1, len(model.keypoint_names), height, width])
 
 
 def _service(request: Request) -> Service:

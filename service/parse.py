@@ -37,7 +37,7 @@ def parse_options_part(text: bytes) -> dict[str, object]:
     Raises:
         InvalidBodyError: the part is not a JSON object.
     """
-    values = _read_json(text, "the part `options`")
+    values = read_json(text, "the part `options`")
     if not isinstance(values, dict):
         raise InvalidBodyError('The part `options` must be a JSON object, for example {"max_persons": 5}.')
     return cast(dict[str, object], values)
@@ -68,7 +68,7 @@ def check_json_body(body: bytes) -> JsonBody:
         InvalidBodyError: not JSON.
         InvalidOptionError: an unknown or wrong member.
     """
-    return check_values(JsonBody, _read_json(body, "the body"))
+    return check_values(JsonBody, read_json(body, "the body"))
 
 
 def check_values(model: type[Checked], values: object) -> Checked:
@@ -85,6 +85,22 @@ def check_values(model: type[Checked], values: object) -> Checked:
         return model.model_validate(values)
     except ValidationError as error:
         raise _invalid(error) from error
+
+
+def read_json(text: bytes, what: str) -> object:
+    """A JSON text -> plain values.
+
+    Args:
+        text: in UTF-8.
+        what: how an error calls it.
+
+    Raises:
+        InvalidBodyError: not JSON.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidBodyError(f"{what[0].upper()}{what[1:]} is not valid JSON: {error}.") from error
 
 
 def decode_base64(text: str, location: str) -> bytes:
@@ -123,13 +139,6 @@ def _is_plain_number(text: str) -> bool:
     """Whether the text is a number as it would be written back: not 007, so that no zero is lost."""
     digits = text.removeprefix("-")
     return digits.isascii() and digits.isdigit() and len(digits) < 20 and str(int(text)) == text
-
-
-def _read_json(text: bytes, what: str) -> object:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidBodyError(f"{what[0].upper()}{what[1:]} is not valid JSON: {error}.") from error
 
 
 def _invalid(error: ValidationError) -> ServiceError:

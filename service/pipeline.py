@@ -245,7 +245,8 @@ def known_people(image: ImageArray, job: ImageJob, options: PoseOptions) -> list
     height, width = image.shape[:2]
     if job.boxes is not None:
         _check_boxes(job.boxes, job.boxes_location, width, height)
-        return [ScoredBox(box, 1.0) for box in job.boxes]
+        scores = job.box_scores or (1.0,) * len(job.boxes)
+        return [ScoredBox(box, score) for box, score in zip(job.boxes, scores, strict=True)]
     return None if options.detect else [ScoredBox((0.0, 0.0, float(width), float(height)), 1.0)]
 
 

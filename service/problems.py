@@ -12,6 +12,8 @@ from service.state import Service
 
 REJECTIONS = {401, 403, 413, 429, 499, 503, 504}
 """Statuses that say: not you, not now, or not so much; and the client's own no."""
+INFERENCE = "/v2"
+"""Below it clients of the Open Inference Protocol look for a member `error`, which RFC 9457 lets a problem have."""
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -46,5 +48,7 @@ def problem_response(request: Request, error: ServiceError) -> Response:
     service: Service = request.app.state.service
     if error.status in REJECTIONS:
         service.metrics.count_rejected(error.slug)
-    body = orjson.dumps(error.problem() | {"request_id": request.state.request_id})
-    return Response(body, error.status, dict(error.headers), "application/problem+json")
+    problem = error.problem() | {"request_id": request.state.request_id}
+    if request.url.path.startswith(INFERENCE):
+        problem["error"] = error.detail
+    return Response(orjson.dumps(problem), error.status, dict(error.headers), "application/problem+json")

@@ -167,6 +167,7 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.", examples=[422])
     detail: str = Field(description="What is wrong and what to do.", examples=["person_threshold: must be at most 1"])
     request_id: str = Field(description="Also the header X-Request-ID.", examples=["8d5b0f8be66b4a3c"])
+    error: str | None = Field(default=None, description="Below /v2 only: `detail` again, where its clients look.")
 
 
 class ImageProblem(BaseModel):
@@ -304,6 +305,21 @@ class Tensor(BaseModel):
     name: str
     datatype: str
     shape: list[int]
+
+
+class ServerMetadata(BaseModel):
+    """Server metadata of the Open Inference Protocol."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class ModelReady(BaseModel):
+    """A model of the Open Inference Protocol that computes."""
+
+    name: str
+    ready: Literal[True]
 
 
 class ModelMetadata(BaseModel):

@@ -8,9 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.callers import Caller
 from service.access.keyring import Keyring
-from service.access.routes import needed_scope
+from service.access.routes import asks_for_poses, needed_scope
 from service.errors import ServiceError
-from service.http import POSE_PATH
 from service.problems import problem_response
 from service.state import Service
 
@@ -39,7 +38,7 @@ class AccessMiddleware:
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, _choosing_subprotocol(scope, send))
-        elif caller is not None and scope["path"] == POSE_PATH:
+        elif caller is not None and asks_for_poses(scope["path"]):
             await self._count(caller, scope, receive, send)
         else:
             await self._app(scope, receive, send)

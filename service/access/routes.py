@@ -3,6 +3,7 @@
 from service.access.keys import Scope
 
 METRICS = "/metrics"
+POSE_PATH = "/v1/pose"
 HEALTH = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 OPEN = HEALTH | {"/", "/docs", "/openapi.json"}
 OPEN_BELOW = ("/static/", "/docs/assets/")
@@ -16,6 +17,11 @@ def needed_scope(path: str, *, metrics_key: bool) -> Scope | None:
     if path == METRICS:
         return "metrics" if metrics_key else None
     return "admin" if is_admin(path) else "pose"
+
+
+def asks_for_poses(path: str) -> bool:
+    """Whether a path computes, so that a key's limits count it."""
+    return path == POSE_PATH or (path.startswith("/v2/models/") and path.endswith("/infer"))
 
 
 def is_admin(path: str) -> bool:

@@ -1,15 +1,12 @@
 """Which images a job has: those of folders, globs and lists."""
 
 import glob
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.image_files import check_name, files_below, files_of_glob, is_image
 from service.settings import SettingsError
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
-"""What counts as an image in a folder; a list or a glob may name any file."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +37,10 @@ def find_images(sources: list[str]) -> Inputs:
     images: dict[str, None] = {}
     named, left_out = 0, 0
     for source in sources:
-        for path, is_image in _paths_of(source):
-            left_out += not is_image
-            if is_image:
-                _check_name(path)
+        for path, wanted in _paths_of(source):
+            left_out += not wanted
+            if wanted:
+                check_name(path)
                 images[path] = None
                 named += 1
     return Inputs(list(images), left_out, named - len(images))
@@ -53,24 +50,15 @@ def _paths_of(source: str) -> Iterator[tuple[str, bool]]:
     """Paths, and whether each is to be answered."""
     path = Path(source)
     if path.is_dir():
-        yield from _files_below(source)
-    elif path.is_file() and path.suffix.lower() in SUFFIXES:
+        yield from ((name, is_image(name)) for name in files_below(source))
+    elif path.is_file() and is_image(source):
         yield source, True
     elif path.is_file():
         yield from ((line, True) for line in _lines_of(path))
     elif glob.has_magic(source):
-        found = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        yield from ((name, True) for name in found if not Path(name).is_dir())
+        yield from ((name, True) for name in files_of_glob(source))
     else:
         raise SettingsError(f"--input {source}: there is no such folder or file; a glob holds *, ? or [ and is quoted")
-
-
-def _files_below(folder: str) -> Iterator[tuple[str, bool]]:
-    """Files in the order of their names: a job that goes on finds them in the order in which it began."""
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
-        for name in sorted(names):
-            yield str(Path(parent) / name), Path(name).suffix.lower() in SUFFIXES
 
 
 def _lines_of(path: Path) -> list[str]:
@@ -81,12 +69,3 @@ def _lines_of(path: Path) -> list[str]:
             f"--input {path} is read as a list, one path a line in UTF-8, and cannot be: {error}"
         ) from error
     return [line.strip() for line in lines if line.strip()]
-
-
-def _check_name(path: str) -> None:
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise SettingsError(
-            f"the file name {os.fsencode(path)!r} is not UTF-8 and cannot be an id in the results; rename the file"
-        ) from error

@@ -1,12 +1,9 @@
 """A batch job from the images to the account: what is done already is left, what fails gets a line that says why."""
 
-import signal
 import sys
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 from service.batch.answers import Event, Ready
@@ -14,10 +11,9 @@ from service.batch.crew import CrewError
 from service.batch.inputs import Inputs, find_images
 from service.batch.progress import JobProgress
 from service.batch.results import ResultsFile
+from service.exit_codes import ALL_ANSWERED, NOT_FINISHED, SOME_FAILED
 from service.settings import SettingsError
-
-ALL_ANSWERED, SOME_FAILED, NOT_FINISHED = 0, 1, 3
-"""Exit codes; beside them 2 for a wrong command, and 128 + the signal's number after SIGINT or SIGTERM."""
+from service.stopping import stopped_by_signals
 
 
 class Engine(Protocol):
@@ -68,7 +64,7 @@ def run_batch(job: BatchJob, engine: Engine) -> int:
     try:
         left = [image for image in inputs.images if image not in results.done]
         progress = JobProgress(len(inputs.images), len(inputs.images) - len(left))
-        with _stopped_by_signals(engine) as signals, progress:
+        with stopped_by_signals(engine.stop) as signals, progress:
             failure = _answer(left, engine, results, progress) if left else None
     finally:
         results.close()
@@ -104,24 +100,3 @@ def _say_what_is_left_out(inputs: Inputs) -> None:
         sys.stderr.write(f"{inputs.left_out} files have no image's suffix and are left out; a list takes any file\n")
     if inputs.repeated:
         sys.stderr.write(f"{inputs.repeated} images are named more than once and are answered once\n")
-
-
-@contextmanager
-def _stopped_by_signals(engine: Engine) -> Generator[list[int]]:
-    """The first SIGINT or SIGTERM stops the engine; a second one ends the job as it would any program."""
-    received: list[int] = []
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler
-        received.append(number)
-        for each, handler in usual.items():
-            signal.signal(each, handler)
-        engine.stop()
-
-    for number in usual:
-        signal.signal(number, stop)
-    try:
-        yield received
-    finally:
-        for number, handler in usual.items():
-            signal.signal(number, handler)

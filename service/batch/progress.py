@@ -1,18 +1,11 @@
 """What a job says of itself: a bar on a terminal, a line now and then elsewhere, and the account at the end."""
 
-import sys
 import time
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from service.batch.answers import Answer
-
-LINE_EVERY_S = 10.0
-"""Where no terminal shows a bar."""
+from service.progress import RateBar
 
 
 class JobProgress:
@@ -24,9 +17,7 @@ class JobProgress:
         self._clocks: dict[str, tuple[float, float]] = {}
         self._images: Counter[str] = Counter()
         self._people = self._failed = 0
-        self._began = self._said = time.monotonic()
-        self._bar = _bar()
-        self._task = self._bar.add_task("images", total=total, completed=before, rate="")
+        self._bar = RateBar("images", total, before)
 
     def __enter__(self) -> "JobProgress":
         """Show the bar."""
@@ -41,7 +32,7 @@ class JobProgress:
         """A worker has loaded its networks; its time counts from now."""
         now = time.monotonic()
         if not self._clocks:
-            self._began = now
+            self._bar.begin()
         self._clocks[worker] = self._clocks.get(worker, (now, now))
 
     def count_answer(self, worker: str, answer: Answer) -> None:
@@ -49,18 +40,13 @@ class JobProgress:
         self._images[worker] += 1
         self._people += answer.people
         self._failed += answer.failed
-        now = time.monotonic()
-        self._clocks[worker] = (self._clocks[worker][0], now)
-        if self._bar.console.is_terminal:
-            self._bar.update(self._task, advance=1, rate=f"{self._rate(now):.1f}/s")
-        elif now - self._said > LINE_EVERY_S:
-            self._said = now
-            sys.stderr.write(f"{self._line(now)}\n")
+        self._clocks[worker] = (self._clocks[worker][0], time.monotonic())
+        self._bar.advance()
 
     def account(self, output: Path, failed_lines: int) -> str:
         """What was done, by whom and how fast, and what the file holds."""
         done = self._images.total()
-        rate = self._rate(max((last for _, last in self._clocks.values()), default=self._began))
+        rate = self._bar.rate_until(max((last for _, last in self._clocks.values()), default=None))
         work = f"{done} images, {self._people} people, {self._failed} errors; {rate:.1f} images/s"
         lines = [work] if done else []
         for worker in sorted(self._images):
@@ -72,26 +58,3 @@ class JobProgress:
         if left:
             lines.append(f"{left} images are left: the same command goes on")
         return "\n".join(lines)
-
-    def _rate(self, now: float) -> float:
-        """Images a second since the first worker was ready."""
-        return self._images.total() / max(now - self._began, 1e-9)
-
-    def _line(self, now: float) -> str:
-        rate = self._rate(now)
-        done = self._before + self._images.total()
-        seconds_left = timedelta(seconds=round((self._total - done) / rate)) if rate else "?"
-        return f"{done} of {self._total} images, {rate:.1f}/s, {seconds_left} left"
-
-
-def _bar() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )

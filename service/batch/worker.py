@@ -8,7 +8,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from model.contract.spec import BundleError
-from service.batch.answers import Answer, answer_image, describe, images_at_once
+from service.batch.answers import Answer, answer_image, describe
+from service.file_answers import images_at_once
 from service.jobs import PoseOptions
 from service.pipeline import Pipeline
 from service.runtime.base import RuntimeUnavailableError

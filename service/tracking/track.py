@@ -18,7 +18,7 @@ LONGEST_FORECAST_S = 0.3
 """Beyond it a person is expected to stand still."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Track:
     """A person who is followed.
 

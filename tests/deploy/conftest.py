@@ -5,9 +5,9 @@ import pytest
 
 from service.pb.pose_pb2_grpc import PoseServiceStub
 from tests.deploy.exported import Exported, export
-from tests.service.conftest import app, client, photo, scene, stub
+from tests.service.conftest import app, client, keys, photo, scene, stub
 
-__all__ = ["app", "client", "photo", "scene", "stub"]
+__all__ = ["app", "client", "keys", "photo", "scene", "stub"]
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_model_does_not_import_the_service(path: Path) -> None:
 
 
 def test_the_running_service_loads_neither_torch_nor_ultralytics() -> None:
-    modules = "service.app, service.cli, service.serve, service.predict, service.batch.command"
+    modules = "service.app, service.cli, service.serve, service.predict.command, service.batch.command"
     code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "service.app" in loaded

@@ -28,6 +28,8 @@ def check_problem(response: httpx.Response, status: int, detail: str) -> None:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
+    if response.request.url.path.startswith("/v2"):
+        assert problem.pop("error") == problem["detail"]
     assert set(problem) == {"type", "title", "status", "detail", "request_id"}
     assert problem["status"] == status
     assert problem["request_id"] == response.headers["x-request-id"]

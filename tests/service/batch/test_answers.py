@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from model.contract.image import ImageLimits
-from service.batch import answers
+from service import file_answers
 from service.batch.answers import answer_image
 from service.errors import OverloadedError
 from service.jobs import ImageJob, ImageResult, PoseOptions
@@ -84,7 +84,7 @@ async def test_a_full_line_is_waited_for(photo: bytes, tmp_path: Path, monkeypat
         return await run(job, options, keep_pixels)
 
     monkeypatch.setattr(pipeline, "run", full_twice)
-    monkeypatch.setattr(answers, "PAUSE_S", 0)
+    monkeypatch.setattr(file_answers, "PAUSE_S", 0)
     assert len((await line_of(tmp_path / "a.png", pipeline))["results"]) == 2  # type: ignore[arg-type]
     assert calls == 3
 
