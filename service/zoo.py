@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model.contract.spec import SPEC_FILE, BundleError
 
-TIERS = {"fast": "fasterpose-r18", "accurate": "fasterpose-r18"}
+TIERS = {"fast": "fasterpose-yolo11n", "accurate": "fasterpose-yolo11n"}
 """What `--model` may name besides bundles and folders: the embedded bundle of each tier."""
 
 

@@ -89,5 +89,6 @@ def _layers_before_head() -> nn.ModuleList:
     # Here and not above: ultralytics takes seconds to import, and most networks are built without it.
     from model.detector.network import build_coco_network  # noqa: PLC0415
 
-    network = cast("nn.Sequential", build_coco_network().model)
-    return nn.ModuleList(list(network)[: STAGE_ENDS[-1]])
+    with torch.device("cpu"):  # ultralytics computes strides while it builds, which the meta device cannot
+        network = cast("nn.Sequential", build_coco_network().model)
+    return nn.ModuleList(list(network)[: STAGE_ENDS[-1]]).to(torch.get_default_device())

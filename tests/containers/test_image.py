@@ -38,5 +38,5 @@ def test_it_holds_the_locked_packages_and_nothing_else(engine: Engine) -> None:
 
 def test_it_holds_the_embedded_bundles(engine: Engine) -> None:
     listed = engine.run("run", "--rm", "--read-only", "--network", "none", IMAGE, "models")
-    assert "fasterpose-r18" in listed
+    assert "fasterpose-yolo11n" in listed
     assert "person-detector" in listed

@@ -55,7 +55,7 @@ class Server:
 
     async def people_computed(self) -> int:
         """People that went through the pose network."""
-        return int(await self.metric("fasterpose_batch_size_sum", model="fasterpose-r18"))
+        return int(await self.metric("fasterpose_batch_size_sum", model="fasterpose-yolo11n"))
 
     async def rest(self) -> None:
         """Wait until nothing is in flight but the question itself."""

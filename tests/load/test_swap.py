@@ -34,7 +34,7 @@ async def test_swaps_under_load(tmp_path: Path, photo: bytes, say: Callable[[str
         resident = list[float]()
         seconds = list[float]()
         for number in range(SWAPS):
-            name = ("fasterpose-r18", "person-detector")[number % 2]
+            name = ("fasterpose-yolo11n", "person-detector")[number % 2]
             head = f"POST /v1/models/{name}/load HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n".encode()
             answer = await ask(server.address, with_key(head, text))
             assert answer.status == 200, answer.body

@@ -20,7 +20,7 @@ from service.app import create_app
 from service.settings import ServiceSettings
 from service.zoo import find_bundle
 
-NAME = "fasterpose-r18"
+NAME = "fasterpose-yolo11n"
 IMAGES_A_REQUEST = 8
 
 

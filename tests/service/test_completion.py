@@ -1,6 +1,7 @@
 """Completion, as a shell asks for it."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -41,5 +42,8 @@ def test_the_script_of_a_shell_asks_the_command(shell: str) -> None:
     assert f"_FASTERPOSE_COMPLETE=complete_{shell}" in script
 
 
-def test_show_completion_prints_the_script() -> None:
-    assert "_FASTERPOSE_COMPLETE=complete_" in ask("--show-completion")
+def test_show_completion_prints_the_script_of_the_shell_that_asks() -> None:
+    """typer looks for the shell among its parents; below make it would find none that it knows."""
+    asked = f"{shlex.join([sys.executable, '-c', NAMED, '--show-completion'])}; exit"
+    told = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=False, timeout=60).stdout
+    assert "_FASTERPOSE_COMPLETE=complete_bash" in told

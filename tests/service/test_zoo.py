@@ -3,7 +3,7 @@ from service.zoo import describe_zoo, embedded_bundles, find_bundle
 
 def test_the_embedded_bundles_are_listed_with_what_they_are() -> None:
     names = embedded_bundles()
-    assert {"fasterpose-r18", "person-detector"} <= set(names)
+    assert {"fasterpose-r18", "fasterpose-yolo11n", "person-detector"} <= set(names)
     lines = describe_zoo().splitlines()
     assert [line.split()[0] for line in lines] == names
     assert all("fp32: " in line for line in lines)

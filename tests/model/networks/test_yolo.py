@@ -90,3 +90,9 @@ def test_every_stage_can_be_frozen() -> None:
 
 def test_heatmaps_are_a_quarter_of_the_input() -> None:
     assert FasterPose("yolo11n", 17).eval()(torch.rand(1, 3, 64, 32)).shape == (1, 17, 16, 8)
+
+
+def test_it_is_built_on_the_meta_device_to_count_its_cost() -> None:
+    with torch.device("meta"):
+        network = FasterPose("yolo11n", 17)
+    assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
