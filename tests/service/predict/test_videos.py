@@ -38,7 +38,7 @@ def test_every_form_has_every_frame(tmp_path: Path, photo: bytes, settings: Serv
     assert [line["image"]["time_s"] for line in frames] == pytest.approx([i / RATE for i in range(12)], abs=1e-3)
     assert {line["image"]["video"] for line in frames} == {film}
     tracks = [[result["track_id"] for result in line["results"]] for line in frames]  # type: ignore[index]
-    assert all(len(ids) == 1 and ids[0] >= 1 for ids in tracks)
+    assert all(len(ids) == 1 and int(ids[0]) >= 1 for ids in tracks)
 
     rows = list(csv.DictReader((tmp_path / "a.csv").open()))
     assert [row["track_id"] for row in rows] == ["", *(str(ids[0]) for ids in tracks)]
