@@ -141,7 +141,7 @@ def test_a_device_that_is_not_there_is_refused(bundle: Path, precision: Precisio
 
 
 def test_the_embedded_bundle_says_how_to_get_a_program() -> None:
-    with pytest.raises(BundleError, match=r"fasterpose-r18 has no model\.pt2.*`fasterpose export --pt2`"):
+    with pytest.raises(BundleError, match=r"fasterpose-yolo11n has no model\.pt2.*`fasterpose export --pt2`"):
         load_pose_model(ServiceSettings(runtime="torch"))
 
 
