@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from model.contract.arrays import BoolArray, DoubleArray, ImageArray
-from model.contract.coco import read_keypoints
 from model.contract.crop import Box, CropTransform
 from model.contract.poses import average_with_mirrored
 from model.contract.skeleton import COCO_17
 from model.contract.spec import PoseSpec
 from model.data.dataset import DataError, read_image
 from model.data.movenet import MoveNet
+from model.data.sources import read_annotations
 from model.graph import Graph
 
 PADDINGS = (1.0, 1.15)
@@ -70,7 +70,7 @@ def unlabelled_people(
         score: least score of a box that has one.
 
     Raises:
-        DataError, AnnotationError, FileNotFoundError: a file cannot be read.
+        DataError, AnnotationError: a file cannot be read.
     """
     content = _read(boxes)
     names = {image["id"]: image["file_name"] for image in content["images"]}
@@ -158,7 +158,7 @@ def _area(box: Box) -> float:
 
 
 def _boxes_by_file(labelled: Path) -> dict[str, list[Box]]:
-    annotations = read_keypoints(labelled)
+    annotations = read_annotations(labelled)
     boxes: dict[str, list[Box]] = {}
     for person in annotations.people:
         boxes.setdefault(annotations.images[person.image_id].file_name, []).append(person.box)
