@@ -21,6 +21,7 @@ from model.contract.spec import PoseSpec
 from model.data.dataset import DataError, read_image
 from model.data.movenet import MoveNet
 from model.data.sources import read_annotations
+from model.detector.evaluate import box_overlaps
 from model.graph import Graph
 
 PADDINGS = (1.0, 1.15)
@@ -80,7 +81,7 @@ def unlabelled_people(
         for entry in content["annotations"]
         if entry["bbox"][2] >= size[0] and entry["bbox"][3] >= size[1] and entry.get("score", 1) >= score
     )
-    others = [c for c in found if all(_iou(c.box, box) < overlap for box in known.get(c.file_name, []))]
+    others = [c for c in found if not _lies_on(c.box, known.get(c.file_name, []), overlap)]
     return sorted(others, key=lambda candidate: (candidate.image_id, candidate.id))
 
 
@@ -165,11 +166,8 @@ def _boxes_by_file(labelled: Path) -> dict[str, list[Box]]:
     return boxes
 
 
-def _iou(one: Box, other: Box) -> float:
-    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    common = max(width, 0) * max(height, 0)
-    return common / (one[2] * one[3] + other[2] * other[3] - common)
+def _lies_on(box: Box, known: list[Box], overlap: float) -> bool:
+    return bool(known) and float(box_overlaps(np.array([box]), np.array(known)).max()) >= overlap
 
 
 def _read(path: Path) -> dict[str, Any]:
