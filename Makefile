@@ -143,7 +143,7 @@ zoo-page: $(SERVER)/.server  ## Write model/zoo/ZOO.md anew, after a change of a
 	$(SERVER)/bin/python -m service.zoo_page
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs,video]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs,pseudo,video]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from model.contract.boxes import box_overlaps
 from model.contract.coco import PersonPose
 from model.contract.crop import Box
 from model.contract.detections import ScoredBox
 from service.tracking.assignment import Matches, match
 from service.tracking.carrying import carried_box
-from service.tracking.similarity import box_overlaps, pose_similarities
+from service.tracking.similarity import pose_similarities
 from service.tracking.track import Track
 
 LOW_PART = 0.5
