@@ -12,7 +12,7 @@ from tests.containers.engine import Engine, Stack, wait_for
 from tests.containers.traffic import Traffic, traffic
 
 SERVERS = 3
-AGAIN_S = 300
+AGAIN_S = 600
 
 
 @pytest.fixture(scope="module")
