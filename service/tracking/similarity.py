@@ -23,6 +23,11 @@ def box_overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> DoubleArray:
     return np.asarray(shared / (areas[:, None] + other_areas - shared), dtype=np.float64)
 
 
+def paired_overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> DoubleArray:
+    """(N,) intersection over union of each of N boxes with the one at its place among N others, 0..1."""
+    return np.diagonal(box_overlaps(boxes, others))
+
+
 def pose_similarities(
     poses: Sequence[PersonPose], others: Sequence[PersonPose], sigmas: Sequence[float]
 ) -> DoubleArray:

@@ -58,6 +58,10 @@ class Track:
             self.velocity = self.velocity + VELOCITY_GAIN * (velocity - self.velocity)
         self.pose, self.time_s, self.lost = pose, time_s, False
 
+    def hold(self, pose: PersonPose, time_s: float) -> None:
+        """Take a pose that does not tell where the person is: its box stays where it is expected."""
+        self.pose, self.time_s = replace(pose, box=self.expected(time_s).box), time_s
+
     def smoothed(self) -> PersonPose:
         """The newest pose with smoothed keypoints and box; to be called once a frame."""
         x, y, width, height = self.pose.box
