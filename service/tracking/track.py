@@ -8,7 +8,7 @@ from model.contract.arrays import DoubleArray
 from model.contract.coco import PersonPose
 from model.contract.crop import Box
 from service.tracking.carrying import common_motion
-from service.tracking.smoothing import OneEuro
+from service.tracking.smoothing import OneEuro, trust_in
 
 VELOCITY_GAIN = 0.3
 """How much of a new velocity is believed."""
@@ -66,7 +66,8 @@ class Track:
         """The newest pose with smoothed keypoints and box; to be called once a frame."""
         x, y, width, height = self.pose.box
         points = np.vstack([self.pose.keypoints, [[x, y], [x + width, y + height]]])
-        smooth = self.filter.smooth(points, float(np.sqrt(width * height)), self.time_s, self.velocity)
+        trust = np.append(trust_in(self.pose.keypoint_scores.astype(np.float64)), [1.0, 1.0])
+        smooth = self.filter.smooth(points, float(np.sqrt(width * height)), self.time_s, self.velocity, trust)
         (left, top), (right, bottom) = smooth[-2:].tolist()
         return replace(self.pose, box=(left, top, right - left, bottom - top), keypoints=smooth[:-2])
 

@@ -25,6 +25,11 @@ VIDEO_SUFFIXES = frozenset(
 CAMERA = "/dev/video"
 DEFAULT_RATE = 30.0
 """Frames a second of a source that does not say."""
+LIVE_TIMEOUT_S = 10
+"""A live source that brings nothing for so long is gone."""
+RTSP = {"rtsp_flags": "prefer_tcp"}
+"""Options of FFmpeg's demuxer, which others pass over: a packet that UDP loses smears the picture until the next key
+frame. A server without TCP is asked for UDP."""
 MISSING_PART_S = 0.5
 """A file that ends so much before the time its head names is broken."""
 
@@ -133,9 +138,9 @@ def open_video(source: str) -> Generator[VideoReader]:
         VideoOpenError: there is no such source, or no video in it.
     """
     av = require_av()
-    live = is_live(source)
+    live, camera = is_live(source), source.startswith(CAMERA)
     try:
-        container = av.open(source, format="v4l2" if source.startswith(CAMERA) else None, timeout=10 if live else None)
+        container = av.open(source, "r", "v4l2" if camera else None, RTSP, timeout=LIVE_TIMEOUT_S if live else None)
     except (av.FFmpegError, OSError) as error:
         raise VideoOpenError(f"{source}: cannot be opened as a video: {error.strerror}.") from error
     with container:
