@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from service.bench.folder_command import folder_command
 from service.bench.soak_command import soak_command
 from service.bench.video_command import video_command
 from service.flags import (
@@ -24,6 +25,7 @@ from service.training import FORWARDED, run_training
 Name = TypeVar("Name", bound=str)
 
 app = typer.Typer(rich_markup_mode=None)
+app.command("folder")(folder_command)
 app.command("soak")(soak_command)
 app.command("video")(video_command)
 
