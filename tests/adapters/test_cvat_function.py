@@ -3,6 +3,7 @@
 import base64
 import importlib.util
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def function(sdk: Any, address: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def message_of(body: bytes) -> dict[bytes, Any]:
     """An event as nuclio's processor hands it to Python, unpacked from MessagePack."""
-    empty: dict[bytes, Any] = dict.fromkeys((b"fields", b"headers"), {}) | dict.fromkeys((b"id", b"url", b"type"), "")
+    empty: dict[bytes, Any] = {b"fields": {}, b"headers": {}, b"id": "", b"url": "", b"type": ""}
     numbers = dict.fromkeys((b"timestamp", b"shard_id", b"num_shards", b"type_version", b"version"), 0)
     trigger = {b"kind": "http", b"name": "myHttpTrigger"}
     about = {b"method": "POST", b"path": "/", b"size": len(body), b"content_type": b"application/json"}
@@ -84,7 +85,7 @@ def test_a_photograph_comes_back_as_skeletons_that_cvat_takes(function: Any) -> 
         assert len(annotation["elements"]) == 17
         assert 0.4 <= float(annotation["confidence"]) <= 1
     noses = sorted(annotation["elements"][0]["points"][0] for annotation in annotations)
-    assert all(after - before > 200 for before, after in zip(noses, noses[1:], strict=False))
+    assert all(after - before > 200 for before, after in pairwise(noses))
 
 
 def test_what_is_no_image_and_what_is_no_json_are_errors(function: Any) -> None:
