@@ -7,21 +7,16 @@ from typing import Annotated
 
 import typer
 
-from service.flags import Config, DetectorName, Device, Model, PrecisionName, RuntimeName, ThreadCount, read_settings
+from service.flags import ReadSettings, with_settings
 
 
+@with_settings("model", "detector", "runtime", "precision", "device", "threads")
 def folder_command(
+    read_settings: ReadSettings,
     *,
     photographs: Annotated[Path | None, typer.Option(help="Folder of images. Default: the packaged samples.")] = None,
     images: Annotated[int, typer.Option(min=1, help="So many are answered in each turn, some more than once.")] = 48,
     rounds: Annotated[int, typer.Option(min=1, help="Each way of answering takes so many turns.")] = 5,
-    config: Config = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
 ) -> None:
     """Time `predict` on a folder: several images under way together, as it does, beside one at a time."""
     from service.bench.folder import measure_folder, print_folder  # noqa: PLC0415 - `--help` must not wait
@@ -29,9 +24,7 @@ def folder_command(
     from service.engine import load_pipeline  # noqa: PLC0415
     from service.image_files import files_below, is_image  # noqa: PLC0415
 
-    settings = read_settings(
-        config, model=model, detector=detector, runtime=runtime, precision=precision, device=device, threads=threads
-    )
+    settings = read_settings()
     paths = [path for path in files_below(str(photographs or SAMPLES), recursive=False) if is_image(path)]
     if not paths:
         raise typer.BadParameter(f"{photographs} holds no file with an image's suffix", param_hint="--photographs")
