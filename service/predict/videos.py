@@ -16,6 +16,7 @@ from service.predict.outputs import Outputs
 from service.progress import RateBar
 from service.video.errors import VideoWriteError
 from service.video.estimate import FrameResult, VideoOptions, estimate_video
+from service.video.reader import shown
 from service.video.writer import VideoWriter
 
 logger = logging.getLogger("fasterpose.files")
@@ -58,7 +59,7 @@ async def answer_videos(work: VideoWork, videos: list[str], outputs: Outputs, ac
             except ServiceError as error:
                 _fail(work, video, error, outputs, account, bar)
             except Exception:
-                logger.exception("%s: a fault of ours", video)
+                logger.exception("%s: a fault of ours", shown(video))
                 _fail(work, video, InternalError(), outputs, account, bar)
 
 
@@ -82,13 +83,14 @@ async def _answer_video(work: VideoWork, video: str, outputs: Outputs, account: 
 
 def _fail(work: VideoWork, video: str, error: ServiceError, outputs: Outputs, account: Account, bar: RateBar) -> None:
     account.failed += 1
-    bar.say(error.detail if error.detail.startswith(video) else f"{video}: {error.detail}")
-    outputs.write(Entry(video, _next_id(work, account), (video, error)))
+    name = shown(video)
+    bar.say(error.detail if error.detail.startswith(name) else f"{name}: {error.detail}")
+    outputs.write(Entry(name, _next_id(work, account), (name, error)))
 
 
 def _entry(video: str, frame: FrameResult, image_id: int) -> Entry:
-    name = f"{video}#{frame.index}"
-    about = {"video": video, "frame": frame.index, "time_s": round(frame.time_s, 6)}
+    name = f"{shown(video)}#{frame.index}"
+    about = {"video": shown(video), "frame": frame.index, "time_s": round(frame.time_s, 6)}
     return Entry(name, image_id, replace(frame.result, image_id=name, pixels=None), about)
 
 
