@@ -30,7 +30,7 @@ class VideoWork:
         pipeline: the loaded networks.
         options: as of a stream.
         drawn: for each video the file that is drawn, if any.
-        most_frames: of each video; None: all.
+        most_frames: that are answered of each video; None: all.
         first_id: of the first frame, in COCO's files.
     """
 
@@ -66,6 +66,7 @@ async def answer_videos(work: VideoWork, videos: list[str], outputs: Outputs, ac
 async def _answer_video(work: VideoWork, video: str, outputs: Outputs, account: Account, bar: RateBar) -> bool:
     """Answer one video; whether it was answered to its end, or as far as was asked."""
     drawing = Canvas(work, work.drawn[video]) if video in work.drawn else nullcontext()
+    frames_before = account.frames
     async with drawing as canvas, aclosing(estimate_video(video, work.pipeline, work.options)) as frames:
         async for frame in frames:
             if canvas is not None:
@@ -74,7 +75,7 @@ async def _answer_video(work: VideoWork, video: str, outputs: Outputs, account: 
             account.frames += 1
             bar.expect(frame.video.frames or None)
             bar.advance()
-            if work.most_frames is not None and frame.index + 1 >= work.most_frames:
+            if account.frames - frames_before == work.most_frames:
                 return True
             if account.stopped:
                 return False
