@@ -93,7 +93,8 @@ def predict(
     ] = 10,
     smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the keypoints of tracked people over time.")] = False,
     max_frames: Annotated[
-        int | None, typer.Option(min=1, help="Stop a video, camera or stream after so many answered frames.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Stop a video, camera or stream after so many answered frames.", show_default=False),
     ] = None,
     person_threshold: PersonThreshold = 0.3,
     keypoint_threshold: KeypointThreshold = 0.2,
