@@ -70,7 +70,7 @@ def _setting(name: str) -> inspect.Parameter:
 
 
 def _flag(name: str, kind: Any, option: OptionInfo) -> inspect.Parameter:  # noqa: ANN401 - a type
-    annotation = Annotated[kind | None, option]
+    annotation = cast(Any, Annotated)[kind | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from service.engine import load_pipeline
 from service.formats import native
@@ -42,13 +42,9 @@ def differences(shown: object, answered: object, where: str = "") -> list[str]:
     if shown == LEFT_OUT:
         return []
     if isinstance(shown, dict) and isinstance(answered, dict):
-        missing = [f"{where}: {set(shown) ^ set(answered)}"] if set(shown) != set(answered) else []
-        return missing or [line for key in shown for line in differences(shown[key], answered[key], f"{where}.{key}")]
+        return _of_members(cast("dict[str, object]", shown), cast("dict[str, object]", answered), where)
     if isinstance(shown, list) and isinstance(answered, list):
-        cut = shown[:-1] if shown[-1:] == [LEFT_OUT] else shown
-        if len(cut) != len(answered) and cut is shown:
-            return [f"{where}: {len(shown)} shown, {len(answered)} answered"]
-        return [line for i, each in enumerate(cut) for line in differences(each, answered[i], f"{where}[{i}]")]
+        return _of_items(cast("list[object]", shown), cast("list[object]", answered), where)
     return [] if _alike(shown, answered) else [f"{where}: {shown} is shown, {answered} answered"]
 
 
@@ -63,6 +59,20 @@ def update(path: Path) -> None:
     page, answer = path.read_text(), computed_answer()
     if differences(shown_answer(page), answer):
         path.write_text(page_with(page, answer))
+
+
+def _of_members(shown: dict[str, object], answered: dict[str, object], where: str) -> list[str]:
+    if shown.keys() != answered.keys():
+        return [f"{where}: {sorted(shown.keys() ^ answered.keys())} on one side only"]
+    return [line for key in shown for line in differences(shown[key], answered[key], f"{where}.{key}")]
+
+
+def _of_items(shown: list[object], answered: list[object], where: str) -> list[str]:
+    """A list whose last item is left out may be longer than what is shown."""
+    cut = shown[:-1] if shown[-1:] == [LEFT_OUT] else shown
+    if len(answered) < len(cut) or (cut is shown and len(answered) > len(cut)):
+        return [f"{where}: {len(cut)} shown, {len(answered)} answered"]
+    return [line for i, each in enumerate(cut) for line in differences(each, answered[i], f"{where}[{i}]")]
 
 
 def _alike(shown: object, answered: object) -> bool:

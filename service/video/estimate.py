@@ -90,7 +90,7 @@ def _followed(pipeline: Pipeline, options: VideoOptions) -> AnswerFrame:
     session, turns = TrackingSession(), Turns()
     tracking = options.tracking or TrackingOptions()
 
-    def answer(frame: VideoFrame) -> Coroutine[None, None, ImageResult]:
+    def answer(frame: VideoFrame) -> Coroutine[Any, Any, ImageResult]:
         known = _known(frame, options.pose)
         seen = Frame(frame.pixels, frame.time_s, frame.index, options.pose, tracking, known)
         return follow(seen, turns.stand())

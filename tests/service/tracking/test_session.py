@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
+from model.contract.arrays import ImageArray
 from model.contract.image import ImageLimits
 from service.jobs import ImageResult, PoseOptions
 from service.pipeline import Pipeline
@@ -27,7 +28,7 @@ class Stream:
         self.pipeline = Pipeline(make_detector(), make_estimator(self.runtime, batch=2), ImageLimits())
         self._session, self._turns = TrackingSession(), Turns()
 
-    async def answer(self, index: int, image: np.ndarray | None = None) -> ImageResult:
+    async def answer(self, index: int, image: ImageArray | None = None) -> ImageResult:
         turn = self._turns.stand()
         try:
             pixels = picture(index) if image is None else image
