@@ -44,7 +44,7 @@ def write_slow_film(path: Path) -> Path:
 
 def predict(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "service.cli", "predict", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
 def test_a_network_stream_is_answered_drawn_and_tracked(address: str, tmp_path: Path) -> None:
