@@ -100,11 +100,13 @@ class Tracker:
         self._size = width, height
 
     def expected(self, time_s: float) -> list[ScoredBox]:
-        """The boxes in which to look for the people who are followed, within the image."""
-        boxes = [track.expected(time_s).box for track in self.followed]
+        """The boxes in which to look for the people who are answered, within the image.
+
+        Whoever was found only once costs no pose until the detector finds it again.
+        """
         return [
-            ScoredBox(_clipped(box, *self._size), track.seen.box_score)
-            for box, track in zip(boxes, self.followed, strict=True)
+            ScoredBox(_clipped(track.expected(time_s).box, *self._size), track.seen.box_score)
+            for track in self.answered
         ]
 
     def carry(self, poses: Sequence[PersonPose], time_s: float, *, patient: bool = False) -> bool:
@@ -118,7 +120,7 @@ class Tracker:
         Returns:
             Whether all are surely where they are thought to be; if not, nothing is changed and the detector must look.
         """
-        tracks = self.followed
+        tracks = self.answered
         carried = [self._carried(track, pose, time_s) for track, pose in zip(tracks, poses, strict=True)]
         sure = [pose for pose in carried if pose is not None]
         if not patient and (len(sure) < len(carried) or _share_a_place(sure)):
@@ -140,7 +142,7 @@ class Tracker:
         return high + [person for person, keep in zip(low, kept, strict=True) if keep]
 
     def missed(self, found: Sequence[ScoredBox], time_s: float) -> list[ScoredBox]:
-        """The boxes of people who are followed and not among those that the detector found."""
+        """The boxes of people who are answered and not among those that the detector found."""
         expected = self.expected(time_s)
         overlaps = box_overlaps([box for box, _ in expected], [box for box, _ in found]).max(axis=1, initial=0)
         return [person for person, overlap in zip(expected, overlaps, strict=True) if overlap < LEAST_OVERLAP]
