@@ -156,7 +156,7 @@ class TrackingSession:
         frame, pipeline = place.frame, place.pipeline
         if frame.known is not None:  # whom the request names is answered
             poses = await place.estimate(frame.known)
-            return self._tracker.look(Look(poses, [], 0.0, len(poses), anew=True), frame.time_s)
+            return self._tracker.look(Look(poses, [], 0.0, len(poses), anew), frame.time_s)
         threshold = frame.options.person_threshold
         low = replace(frame.options, person_threshold=LOW_PART * threshold)
         found = await pipeline.find_people(frame.image, low, place.clock)
