@@ -24,6 +24,8 @@ LOW_PART = 0.5
 """Of the threshold: what a person who is known already must still score."""
 LEAST_ALIKE = 0.25
 """Mean of box overlap and OKS."""
+LEAST_ALIKE_LOST = 0.45
+"""Of somebody who is lost: in a crowd a neighbour comes to lie where it was last seen."""
 LEAST_ALIKE_AFTER_CUT = 0.6
 """A flash of light keeps the ids, another scene does not."""
 LEAST_OVERLAP = 0.4
@@ -166,7 +168,9 @@ class Tracker:
     def _pair(self, tracks: list[Track], poses: list[PersonPose], time_s: float, least: float) -> Matches:
         expected = [track.expected(time_s) for track in tracks]
         overlaps = box_overlaps([pose.box for pose in expected], [pose.box for pose in poses])
-        return match((overlaps + pose_similarities(expected, poses, self._sigmas)) / 2, least)
+        alike = (overlaps + pose_similarities(expected, poses, self._sigmas)) / 2
+        lost = np.array([track.lost for track in tracks], dtype=np.bool_)[:, None]
+        return match(np.where(lost & (alike < LEAST_ALIKE_LOST), 0.0, alike), least)
 
     def _follow(self, tracks: list[Track], poses: list[PersonPose], pairs: list[tuple[int, int]], time_s: float) -> int:
         """Give the tracks their detections; returns how many carried boxes had gone astray."""
