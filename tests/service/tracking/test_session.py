@@ -96,7 +96,10 @@ async def test_a_frame_that_is_given_up_takes_its_guess_along(stream: Stream) ->
 async def test_after_a_guess_of_no_use_nothing_is_guessed_for_a_while(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Guess, "fits", lambda *_: False)
+    def never(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Guess, "fits", never)
     await asyncio.gather(*(stream.answer(CARRIED + index) for index in range(3)))
     wasted = sum(stream.runtime.batches) - 6
     assert wasted > 0
