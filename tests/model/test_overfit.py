@@ -76,8 +76,9 @@ def _overfit(name: str, labels: Labels) -> tuple[list[float], float]:
     with cut_down():
         network = NETWORKS[name](loss.initial_logit)
     codec = _codec(network.heatmap_stride)
-    heatmaps, weights = zip(*(codec.encode(person, ALL) for person in points), strict=True)
-    people = Batch(*(torch.from_numpy(np.stack(part)) for part in (crops, heatmaps, weights)))
+    targets = [codec.encode(person, ALL) for person in points]
+    heatmaps, weights = (np.stack([target[part] for target in targets]) for part in range(2))
+    people = Batch(torch.from_numpy(crops), torch.from_numpy(heatmaps), torch.from_numpy(weights))
     losses = _learn(network, loss, [labels(people, step) for step in range(STEPS)])
     _settle_norms(network, people)
     return losses, _mean_oks(codec, predictor(network, loss, CPU)(crops), points)
