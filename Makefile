@@ -143,7 +143,7 @@ zoo-page: $(SERVER)/.server  ## Write model/zoo/ZOO.md anew, after a change of a
 	$(SERVER)/bin/python -m service.zoo_page
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs,pseudo,video]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs,pseudo,video,heic]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
@@ -173,7 +173,7 @@ $(SERVER)/.server: pyproject.toml constraints.txt
 
 $(SERVER)/.dev: $(SERVER)/.server
 	@echo "Installing the test tools into $(SERVER), once"
-	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev,video]'
+	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev,video,heic]'
 	@touch $@
 
 $(SERVER)/.browser: $(SERVER)/.dev
@@ -188,7 +188,7 @@ $(SERVER)/.docs: $(SERVER)/.dev
 $(TRAIN)/.train: pyproject.toml constraints.txt
 	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
 	$(call make_environment,$(TRAIN))
-	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,docs,video]'
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,docs,video,heic]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
 	@touch $@

@@ -20,7 +20,7 @@ PROJECT = "fasterpose-test"
 BUILD_OPTIONS = "CONTAINER_BUILD_OPTIONS"
 """Environment variable: more options of `build`, such as the network and certificates of a closed machine."""
 
-START_S = 300
+START_S = 600
 SETTINGS = {
     "FASTERPOSE_DETECTOR_BATCH": "1",
     "FASTERPOSE_POSE_BATCH": "4",

@@ -92,11 +92,23 @@ def test_a_workflow_may_only_read_unless_a_job_says_more(path: Path) -> None:
         assert job["timeout-minutes"] <= 120, name
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_the_forges_own_at_a_commit_that_says_its_version(path: Path) -> None:
+    used = re.findall(r"uses: (.*)", path.read_text())
+    assert used
+    for action in used:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", action), action
+
+
+def test_an_action_is_the_same_everywhere() -> None:
+    used = {action for path in WORKFLOWS for action in re.findall(r"uses: (.*)", path.read_text())}
+    names = [action.partition("@")[0] for action in used]
+    assert len(names) == len(set(names)), sorted(used)
+
+
 @pytest.mark.parametrize(("name", "job"), jobs())
-def test_actions_are_the_forges_own_with_a_version(name: str, job: Job) -> None:
+def test_no_job_keeps_a_token_or_runs_what_a_stranger_wrote(name: str, job: Job) -> None:
     for step in job["steps"]:
-        if "uses" in step:
-            assert re.fullmatch(r"actions/[a-z-]+@(v\d+|[0-9a-f]{40})", step["uses"]), (name, step["uses"])
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False, name
         assert "${{ github.event" not in step.get("run", ""), f"{name}: what a stranger wrote would be run"
