@@ -20,3 +20,8 @@ def box_overlaps(boxes: Sequence[Box] | DoubleArray, others: Sequence[Box] | Dou
     areas, other_areas = np.prod(first[:, 2:], axis=1), np.prod(second[:, 2:], axis=1)
     union = areas[:, None] + other_areas - shared
     return np.asarray(shared / np.maximum(union, SMALLEST_UNION), dtype=np.float64)
+
+
+def paired_overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> DoubleArray:
+    """(N,) intersection over union of each of N boxes with the one at its place among N others, 0..1."""
+    return np.diagonal(box_overlaps(boxes, others))
