@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from torch import nn
-from torchvision.models import resnet
+from torchvision.models import efficientnet, resnet
 
 from model.build import PoseNetwork
 from model.contract.arrays import DoubleArray, ImageArray
@@ -84,6 +84,16 @@ def _thin_resnet50(
     return cast("resnet.ResNet", ThinResNet50((third, fourth)))
 
 
+STAGES_OF_EFFICIENTNET = "_efficientnet_conf"
+"""The function of torchvision that lists them."""
+STAGES: Callable[..., object] = vars(efficientnet)[STAGES_OF_EFFICIENTNET]
+
+
+def _thin_efficientnet(name: str, **_scale: float) -> object:
+    """Torchvision's stages of an EfficientNet with a quarter of the channels and half of the blocks."""
+    return STAGES(name, width_mult=0.25, depth_mult=0.5)
+
+
 THIN_STAGES = (
     Stage(16, 2, ((3, 3), (3, 3))),
     Stage(24, 2, ((5, 3), None, (7, 3))),
@@ -109,6 +119,7 @@ def cut_down() -> Generator[None]:
         patch.setitem(lite_hrnet.MODULES, 18, (1, 1, 1))
         patch.setattr(lite_hrnet, "BLOCKS", 1)
         patch.setitem(efficientpose.FOUND, "a", (16, THIN_STAGES))
+        patch.setattr(efficientnet, STAGES_OF_EFFICIENTNET, _thin_efficientnet)
         yield
 
 
