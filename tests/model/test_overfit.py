@@ -31,7 +31,12 @@ from tests.model.overfit import HEIGHT, KEYPOINTS, NETWORKS, PEOPLE, WIDTH, cut_
 
 CPU = torch.device("cpu")
 STEPS = 160
-FEWER_STEPS = {"fasterpose-mobilenet-v3": 100, "lite-hrnet-18": 120}
+FEWER_STEPS = {
+    "fasterpose-mobilenet-v3": 100,
+    "fasterpose-yolo11n": 130,
+    "lite-hrnet-18": 120,
+    "efficientpose-a": 120,
+}
 """Of networks whose many layers take long and learn fast."""
 RATE = 0.02
 WARMUP = 10
