@@ -34,7 +34,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .PHONY: help serve test test-server test-train test-load test-fuzz test-containers soak audit test-browser \
 	test-adapters test-docs test-kill test-batch-kill test-ray release train-env lint format types benchmark \
 	benchmark-runtime benchmark-serve benchmark-peers size protos docs docs-pages zoo-page lock lock-images clean \
-	test-video benchmark-video
+	test-video benchmark-video benchmark-folder
 
 help:  ## Name the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1 ~ \2/p' $(MAKEFILE_LIST) | awk -F' ~ ' '{ printf "%-23s %s\n", $$1, $$2 }'
@@ -69,13 +69,13 @@ audit: $(AUDIT)/.audit  ## Look the pinned packages up among known vulnerabiliti
 test-browser: $(SERVER)/.browser  ## The demo page in headless Chromium, which must be installed (Debian: apt-get install chromium)
 	@$(SERVER)/bin/python -m pytest -q $(BROWSER_TESTS)
 
-test-adapters: $(ADAPTERS)/.adapters  ## Let supervision, FiftyOne, Label Studio and Triton's client take what we write for them
+test-adapters: $(ADAPTERS)/.adapters  ## Let supervision, FiftyOne, Label Studio, Triton's client and nuclio's SDK take what we write for them
 	@$(ADAPTERS)/bin/python -m pytest -q $(ADAPTER_TESTS)
 
 test-docs: $(SERVER)/.dev  ## Follow README and docs block by block: servers, requests, and with .venv-train a small training; minutes
 	@$(SERVER)/bin/python -m pytest -q $(DOCS_TESTS)
 
-test-video: $(SERVER)/.dev  ## Track people in a film made of a packaged photograph, with the embedded networks; about a minute
+test-video: $(SERVER)/.dev  ## Track people in a film of a packaged photograph and over RTSP (GStreamer's server, if it is there); about a minute
 	@$(SERVER)/bin/python -m pytest -q $(VIDEO_TESTS)
 
 test-kill: $(TRAIN)/.train  ## Kill a tiny training 100 times at random moments and resume it; FASTERPOSE_KILLS=N for others
@@ -127,6 +127,9 @@ benchmark-peers: $(SERVER)/.server $(TRAIN)/.train $(PEERS)/.peers  ## Load LitS
 benchmark-video: $(SERVER)/.dev  ## Track people in a film over PHOTOGRAPHS (the packaged ones): ids, jitter, rate against frame by frame
 	$(SERVER)/bin/fasterpose benchmark video $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
 
+benchmark-folder: $(SERVER)/.server  ## Time `predict` on a folder: several images under way together beside one at a time
+	$(SERVER)/bin/fasterpose benchmark folder $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS))
+
 size: $(SERVER)/.dev  ## Print what the server's packages take on disk
 	@$(SERVER)/bin/python -m pytest -q -s tests/test_packaging.py -k megabytes
 
@@ -143,7 +146,7 @@ zoo-page: $(SERVER)/.server  ## Write model/zoo/ZOO.md anew, after a change of a
 	$(SERVER)/bin/python -m service.zoo_page
 
 lock: $(TRAIN)/.train  ## Take the newest versions of everything and write them into constraints.txt
-	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs,video]'
+	$(TRAIN)/bin/pip install --upgrade --upgrade-strategy eager -e '.[train,ray,dev,types,browser,client,docs,pseudo,video,heic]'
 	@{ sed -n '/^#/p' constraints.txt; $(TRAIN)/bin/pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 
@@ -173,7 +176,7 @@ $(SERVER)/.server: pyproject.toml constraints.txt
 
 $(SERVER)/.dev: $(SERVER)/.server
 	@echo "Installing the test tools into $(SERVER), once"
-	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev,video]'
+	$(SERVER)/bin/pip install -c constraints.txt -e '.[dev,video,heic]'
 	@touch $@
 
 $(SERVER)/.browser: $(SERVER)/.dev
@@ -188,7 +191,7 @@ $(SERVER)/.docs: $(SERVER)/.dev
 $(TRAIN)/.train: pyproject.toml constraints.txt
 	@echo "Installing torch, torchvision and ultralytics into $(TRAIN): about 7 GB and some minutes, once"
 	$(call make_environment,$(TRAIN))
-	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,docs,video]'
+	$(TRAIN)/bin/pip install -c constraints.txt -e '.[train,dev,types,browser,docs,video,heic]'
 	$(TRAIN)/bin/pip install -c constraints.txt --force-reinstall --no-deps opencv-python-headless
 	@$(TRAIN)/bin/python -c "import cv2, torchvision, ultralytics"
 	@touch $@
@@ -210,7 +213,7 @@ $(RELEASE)/.release: .ci/release.txt
 	@touch $@
 
 $(ADAPTERS)/.adapters: pyproject.toml
-	@echo "Installing supervision, FiftyOne, Label Studio's SDK and Triton's client into $(ADAPTERS): about 1 GB, once"
+	@echo "Installing supervision, FiftyOne, Label Studio's, Triton's and nuclio's packages into $(ADAPTERS): about 1 GB, once"
 	$(call make_environment,$(ADAPTERS))
 	$(ADAPTERS)/bin/pip install -e '.[adapters]'
 	@touch $@

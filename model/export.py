@@ -1,7 +1,6 @@
 """A finished run to a bundle: graph, int8 graph, program for CUDA, measured accuracy, spec."""
 
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 from rich.console import Console
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
 
 from model.build import PoseNetwork, build_loss, build_network
 from model.checkpoint import Progress, load_checkpoint
@@ -21,7 +19,8 @@ from model.contract.spec import PoseSpec, Provenance, write_spec
 from model.data.dataset import DataError, Sample, read_image
 from model.data.sources import read_training_samples
 from model.engine import ServedNetwork
-from model.graph import Graph, as_stored, quantize, trace, write_graph
+from model.graph import Graph, as_stored, write_graph
+from model.int8 import write_int8
 from model.precisions import GRAPH, INT8_GRAPH, Accuracy, open_precisions
 from model.program import HALVES, PROGRAM, in_half_precision, write_program
 from model.train import LAST, WEIGHTS
@@ -73,17 +72,23 @@ def export_run(
     out.mkdir(parents=True, exist_ok=True)
     difference = write_graph(served, crops[:8], out / GRAPH, "heatmaps")
     console.print(f"{GRAPH}: relative L2 difference to torch {difference:.1e}")
-    _write_int8(served, crops, out / INT8_GRAPH)
+    (out / INT8_GRAPH).unlink(missing_ok=True)
     graphs = open_precisions(out)
     (out / PROGRAM).unlink(missing_ok=True)
     if pt2:
         difference = write_program(served, crops[:8], out / PROGRAM)
         console.print(f"{PROGRAM}: relative L2 difference to torch {difference:.1e}")
         graphs = {precision: in_half_precision(served, precision) for precision in HALVES} | graphs
-    accuracy = measure(graphs, read_validations(data, recipe))
+    validations = read_validations(data, recipe)
+    accuracy = measure(graphs, validations)
+    int8 = write_int8(
+        served, crops, out / INT8_GRAPH, lambda graph: _figures(graph, validations), accuracy["fp32"].get("AP")
+    )
+    console.print(f"{INT8_GRAPH}: {int8.attempt}")
+    accuracy["int8"] = int8.figures
     for precision, figures in accuracy.items():
         console.print(f"{precision}: " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-    spec = replace(draft_spec(recipe), provenance=_provenance(recipe, progress, identity, accuracy))
+    spec = replace(draft_spec(recipe), provenance=_provenance(recipe, progress, identity, accuracy, str(int8.attempt)))
     write_spec(out, spec)
     return spec
 
@@ -129,16 +134,7 @@ def _figures(graph: Graph, validations: list[Validation]) -> dict[str, float]:
     return {name.removeprefix(f"{primary}/"): round(value, 4) for name, value in figures.items()}
 
 
-def _write_int8(served: nn.Module, crops: ImageArray, path: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / GRAPH
-        trace(served, crops[:2], plain, "heatmaps")
-        quantize(plain, list(crops), path)
-
-
-def _provenance(
-    recipe: Recipe, progress: Progress, identity: Identity, accuracy: dict[str, dict[str, float]]
-) -> Provenance:
+def _provenance(recipe: Recipe, progress: Progress, identity: Identity, accuracy: Accuracy, int8: str) -> Provenance:
     training = {
         **identity.notes,
         "recipe": recipe.model_dump(mode="json"),
@@ -146,6 +142,7 @@ def _provenance(
         "steps": progress.step,
         "hours": round(progress.seconds / 3600, 2),
         "commit": _commit(),
+        "int8": int8,
     }
     return Provenance(
         identity.name, identity.version, recipe.network.architecture, identity.licence, training, accuracy

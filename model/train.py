@@ -311,8 +311,8 @@ class Run:
 
     def _read_data(self) -> tuple[Feed, EpochSampler, list[Validation]]:
         recipe, options = self.recipe, self.options
-        samples = read_training_samples(options.data, recipe.training, recipe.skeleton.build())
-        validations = read_validations(options.data, recipe) if self.ranks.leads else []
+        samples = read_training_samples(options.data, recipe.training, recipe.skeleton.build(), self._tell)
+        validations = read_validations(options.data, recipe, tell=self._tell) if self.ranks.leads else []
         sampler = EpochSampler(len(samples), recipe.seed, recipe.schedule.epoch_samples)
         schedule, ranks = recipe.schedule, self.ranks
         shares = Shares(sampler, schedule.batch_size, schedule.accumulate, ranks.rank, ranks.world)
@@ -321,6 +321,9 @@ class Run:
         if feed.told:
             self.console.print(feed.told)
         return feed, sampler, validations
+
+    def _tell(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False)
 
     def _load_initial(self, path: Path) -> str:
         if not path.is_dir():

@@ -7,7 +7,7 @@ from model.config import Recipe, ValidationSource
 from model.contract.spec import PoseSpec, Provenance
 from model.data.dataset import ImageStore, Sample
 from model.data.mpii import PckhTruth, read_pckh_truth
-from model.data.sources import read_mpii_samples, read_samples
+from model.data.sources import Tell, read_mpii_samples, read_samples
 from model.evaluate import Predictor, coco_ap, pck, points_on_boxes, results_on_boxes
 from model.networks.normalise import IMAGENET_MEAN, IMAGENET_STD
 from model.pckh import pckh
@@ -46,10 +46,12 @@ class Validation:
         return coco_ap(self.annotations, results, self.spec.skeleton)
 
 
-def read_validations(root: Path, recipe: Recipe, image_budget: int = 2**31) -> list[Validation]:
+def read_validations(
+    root: Path, recipe: Recipe, image_budget: int = 2**31, tell: Tell | None = None
+) -> list[Validation]:
     """Read and decode every validation source of a recipe; errors as in `read_samples`."""
     spec = draft_spec(recipe)
-    return [_read(root, source, spec, image_budget) for source in recipe.validation]
+    return [_read(root, source, spec, image_budget, tell) for source in recipe.validation]
 
 
 def draft_spec(recipe: Recipe) -> PoseSpec:
@@ -65,9 +67,9 @@ def draft_spec(recipe: Recipe) -> PoseSpec:
     )
 
 
-def _read(root: Path, source: ValidationSource, spec: PoseSpec, image_budget: int) -> Validation:
+def _read(root: Path, source: ValidationSource, spec: PoseSpec, image_budget: int, tell: Tell | None) -> Validation:
     if source.ground_truth is None:
-        samples, truth = read_samples(root, source, spec.skeleton), None
+        samples, truth = read_samples(root, source, spec.skeleton, tell), None
     else:
         samples = read_mpii_samples(root / source.annotations, root / source.images, spec.skeleton)
         truth = read_pckh_truth(root / source.ground_truth)

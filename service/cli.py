@@ -14,23 +14,16 @@ from service.bench.cli import app as benchmark
 from service.errors import ServiceError
 from service.exit_codes import USAGE_ERROR
 from service.flags import (
-    Config,
-    DetectorName,
-    Device,
+    NETWORKS,
     FlipTest,
     KeypointThreshold,
     MaxPersons,
-    Model,
     PersonThreshold,
-    PrecisionName,
-    RuntimeName,
-    StreamCount,
-    ThreadCount,
-    read_settings,
-    setting,
+    ReadSettings,
+    with_settings,
 )
 from service.runtime.base import RuntimeUnavailableError
-from service.settings import SettingsError
+from service.settings import ServiceSettings, SettingsError
 from service.training import FORWARDED, run_training
 from service.zoo import describe_zoo
 
@@ -52,106 +45,22 @@ app.add_typer(keys, name="keys")
 
 
 @app.command()
+@with_settings(*ServiceSettings.model_fields)
 def serve(
-    *,
-    config: Config = None,
-    host: Annotated[str | None, setting("host")] = None,
-    http_port: Annotated[int | None, setting("http_port")] = None,
-    grpc_port: Annotated[int | None, setting("grpc_port")] = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
-    log_format: Annotated[str | None, setting("log_format")] = None,
-    max_header_bytes: Annotated[int | None, setting("max_header_bytes")] = None,
-    read_timeout_s: Annotated[int | None, setting("read_timeout_s")] = None,
-    keep_alive_s: Annotated[int | None, setting("keep_alive_s")] = None,
-    max_body_bytes: Annotated[int | None, setting("max_body_bytes")] = None,
-    grpc_max_message_bytes: Annotated[int | None, setting("grpc_max_message_bytes")] = None,
-    grpc_stream_window: Annotated[int | None, setting("grpc_stream_window")] = None,
-    stream_window: Annotated[int | None, setting("stream_window")] = None,
-    max_streams: Annotated[int | None, setting("max_streams")] = None,
-    max_pixels: Annotated[int | None, setting("max_pixels")] = None,
-    max_images: Annotated[int | None, setting("max_images")] = None,
-    max_boxes: Annotated[int | None, setting("max_boxes")] = None,
-    max_in_flight: Annotated[int | None, setting("max_in_flight")] = None,
-    max_in_flight_bytes: Annotated[int | None, setting("max_in_flight_bytes")] = None,
-    max_queue_ms: Annotated[int | None, setting("max_queue_ms")] = None,
-    max_queue_items: Annotated[int | None, setting("max_queue_items")] = None,
-    max_queue_bytes: Annotated[int | None, setting("max_queue_bytes")] = None,
-    detector_batch: Annotated[int | None, setting("detector_batch")] = None,
-    pose_batch: Annotated[int | None, setting("pose_batch")] = None,
-    timeout_ms: Annotated[int | None, setting("timeout_ms")] = None,
-    drain_s: Annotated[int | None, setting("drain_s")] = None,
-    when_lost: Annotated[str | None, setting("when_lost")] = None,
-    drain_delay_s: Annotated[int | None, setting("drain_delay_s")] = None,
-    tls_cert: Annotated[Path | None, setting("tls_cert")] = None,
-    tls_key: Annotated[Path | None, setting("tls_key")] = None,
-    tls_client_ca: Annotated[Path | None, setting("tls_client_ca")] = None,
-    keys_file: Annotated[Path | None, setting("keys_file")] = None,
-    metrics_key: Annotated[bool | None, setting("metrics_key")] = None,
-    admin_port: Annotated[int | None, setting("admin_port")] = None,
-    admin_host: Annotated[str | None, setting("admin_host")] = None,
-    bundles_dir: Annotated[Path | None, setting("bundles_dir")] = None,
-    cors_origins: Annotated[str | None, setting("cors_origins")] = None,
+    read_settings: ReadSettings,
 ) -> None:
     """Start the server. A flag wins over FASTERPOSE_<NAME>, that over --config, that over the default."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # read at import; grpc's core writes past the log and its format
     from service.serve import serve as run_server  # noqa: PLC0415 - `--help` must not wait for the runtime
 
-    settings = read_settings(
-        config,
-        host=host,
-        http_port=http_port,
-        grpc_port=grpc_port,
-        model=model,
-        detector=detector,
-        runtime=runtime,
-        precision=precision,
-        device=device,
-        threads=threads,
-        streams=streams,
-        log_format=log_format,
-        max_header_bytes=max_header_bytes,
-        read_timeout_s=read_timeout_s,
-        keep_alive_s=keep_alive_s,
-        max_body_bytes=max_body_bytes,
-        grpc_max_message_bytes=grpc_max_message_bytes,
-        grpc_stream_window=grpc_stream_window,
-        stream_window=stream_window,
-        max_streams=max_streams,
-        max_pixels=max_pixels,
-        max_images=max_images,
-        max_boxes=max_boxes,
-        max_in_flight=max_in_flight,
-        max_in_flight_bytes=max_in_flight_bytes,
-        max_queue_ms=max_queue_ms,
-        max_queue_items=max_queue_items,
-        max_queue_bytes=max_queue_bytes,
-        detector_batch=detector_batch,
-        pose_batch=pose_batch,
-        timeout_ms=timeout_ms,
-        drain_s=drain_s,
-        when_lost=when_lost,
-        drain_delay_s=drain_delay_s,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        tls_client_ca=tls_client_ca,
-        keys_file=keys_file,
-        metrics_key=metrics_key,
-        admin_port=admin_port,
-        admin_host=admin_host,
-        bundles_dir=bundles_dir,
-        cors_origins=cors_origins,
-    )
+    settings = read_settings()
     raise typer.Exit(run_server(settings))
 
 
 @app.command(epilog=f"Exit codes: {EXIT_CODES}")
+@with_settings(*NETWORKS)
 def predict(
+    read_settings: ReadSettings,
     *,
     sources: Annotated[
         list[str],
@@ -184,20 +93,13 @@ def predict(
     ] = 10,
     smooth: Annotated[bool, typer.Option("--smooth", help="Smooth the keypoints of tracked people over time.")] = False,
     max_frames: Annotated[
-        int | None, typer.Option(min=1, help="Stop a video, camera or stream after so many frames.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Stop a video, camera or stream after so many answered frames.", show_default=False),
     ] = None,
-    config: Config = None,
     person_threshold: PersonThreshold = 0.3,
     keypoint_threshold: KeypointThreshold = 0.2,
     max_persons: MaxPersons = 100,
     flip_test: FlipTest = False,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
 ) -> None:
     """Find people in photographs and videos, without a server. With no output named, JSON lines go to stdout.
 
@@ -209,16 +111,7 @@ def predict(
     from service.predict.command import predict as predict_sources  # noqa: PLC0415
     from service.tracking.options import TrackingOptions  # noqa: PLC0415
 
-    settings = read_settings(
-        config,
-        model=model,
-        detector=detector,
-        runtime=runtime,
-        precision=precision,
-        device=device,
-        threads=threads,
-        streams=streams,
-    )
+    settings = read_settings()
     options = PoseOptions(
         person_threshold=person_threshold,
         keypoint_threshold=keypoint_threshold,
@@ -232,7 +125,9 @@ def predict(
 
 
 @app.command()
+@with_settings(*NETWORKS)
 def batch(
+    read_settings: ReadSettings,
     *,
     sources: Annotated[
         list[str],
@@ -252,18 +147,10 @@ def batch(
     retry_errors: Annotated[
         bool, typer.Option("--retry-errors", help="Answer images again whose line is an error.")
     ] = False,
-    config: Config = None,
     person_threshold: PersonThreshold = 0.3,
     keypoint_threshold: KeypointThreshold = 0.2,
     max_persons: MaxPersons = 100,
     flip_test: FlipTest = False,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
 ) -> None:
     """Find people in any number of photographs; killed at any moment, the same command goes on where it was.
 
@@ -275,16 +162,7 @@ def batch(
     from service.batch.job import BatchJob  # noqa: PLC0415
     from service.jobs import PoseOptions  # noqa: PLC0415
 
-    settings = read_settings(
-        config,
-        model=model,
-        detector=detector,
-        runtime=runtime,
-        precision=precision,
-        device=device,
-        threads=threads,
-        streams=streams,
-    )
+    settings = read_settings()
     options = PoseOptions(
         person_threshold=person_threshold,
         keypoint_threshold=keypoint_threshold,
@@ -295,20 +173,11 @@ def batch(
 
 
 @app.command(epilog="Exit codes: 0 a server could serve; 1 it could not.")
+@with_settings("host", "http_port", "grpc_port", *NETWORKS)
 def doctor(
+    read_settings: ReadSettings,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")] = False,
-    config: Config = None,
-    host: Annotated[str | None, setting("host")] = None,
-    http_port: Annotated[int | None, setting("http_port")] = None,
-    grpc_port: Annotated[int | None, setting("grpc_port")] = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
 ) -> None:
     """Say what a server would use here and why, and what is wrong. All settings of `serve` count.
 
@@ -316,19 +185,7 @@ def doctor(
     """
     from service.doctor.command import doctor as run_doctor  # noqa: PLC0415 - `--help` must not wait for the runtime
 
-    flags = {
-        "host": host,
-        "http_port": http_port,
-        "grpc_port": grpc_port,
-        "model": model,
-        "detector": detector,
-        "runtime": runtime,
-        "precision": precision,
-        "device": device,
-        "threads": threads,
-        "streams": streams,
-    }
-    raise typer.Exit(run_doctor(lambda: read_settings(config, **flags), as_json=as_json))
+    raise typer.Exit(run_doctor(read_settings, as_json=as_json))
 
 
 @app.command()

@@ -1,34 +1,28 @@
 """The flags that several commands share, made from the settings."""
 
+import inspect
 import os
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, cast
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import typer
 from typer.models import OptionInfo
 
 from service.settings import ServiceSettings, load_settings
 
+Result = TypeVar("Result")
+ReadSettings = Callable[[], ServiceSettings]
+"""Reads the settings that a command's flags, the environment, a file and the defaults choose, in this order.
 
-def setting(name: str) -> OptionInfo:
-    """A flag for a setting; its help and its default come from the setting itself."""
-    field = ServiceSettings.model_fields[name]
-    default = "none" if field.default is None else field.default
-    text = f"{field.description}  [default: {default}]"  # the flag's own default is None: not given
-    return cast(OptionInfo, typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=False))
+It raises a `SettingsError` for a file that cannot be read, an unknown key and a wrong value.
+"""
 
+NETWORKS = ("model", "detector", "runtime", "precision", "device", "threads", "streams")
+"""The settings that say which networks run, and how."""
 
-Config = Annotated[
-    Path | None,
-    typer.Option(help="TOML file with settings.", envvar="FASTERPOSE_CONFIG", show_default=False),
-]
-Model = Annotated[str | None, setting("model")]
-DetectorName = Annotated[str | None, setting("detector")]
-RuntimeName = Annotated[str | None, setting("runtime")]
-PrecisionName = Annotated[str | None, setting("precision")]
-Device = Annotated[str | None, setting("device")]
-ThreadCount = Annotated[int | None, setting("threads")]
-StreamCount = Annotated[int | None, setting("streams")]
 PersonThreshold = Annotated[float, typer.Option(min=0, max=1, help="Drop people whose box score is lower.")]
 KeypointThreshold = Annotated[
     float, typer.Option(min=0, max=1, help="Keypoints above it are drawn and count for a person's score.")
@@ -37,10 +31,52 @@ MaxPersons = Annotated[int, typer.Option(min=1, help="Keep the highest-scoring p
 FlipTest = Annotated[bool, typer.Option("--flip-test", help="Average with the mirrored crop.")]
 
 
-def read_settings(config: Path | None, **flags: object) -> ServiceSettings:
-    """The settings of a command: its flags, the environment, the file and the defaults, in this order.
+def with_settings(*names: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Give a command of typer, behind its own flags, `--config` and one for each of some settings.
 
-    Raises:
-        SettingsError: a file that cannot be read, an unknown key, a wrong value.
+    typer reads a function's signature, so the flags are added to that. The command's first argument, which is no flag,
+    is a `ReadSettings`: who only asks for help, or for a subcommand, waits for no settings.
+
+    Args:
+        names: of settings.
     """
-    return load_settings(flags, config, os.environ)
+
+    def add_flags(command: Callable[..., Result]) -> Callable[..., Result]:
+        @wraps(command)
+        def run(**given: object) -> Result:
+            flags, config = {name: given.pop(name) for name in names}, cast("Path | None", given.pop("config"))
+            return command(partial(load_settings, flags, config, os.environ), **given)
+
+        _, *own = inspect.signature(command).parameters.values()
+        signature = inspect.Signature([*own, _flag("config", Path, _CONFIG), *map(_setting, names)])
+        run.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
+        return run
+
+    return add_flags
+
+
+_CONFIG = cast(
+    OptionInfo, typer.Option(help="TOML file with settings.", envvar="FASTERPOSE_CONFIG", show_default=False)
+)
+
+
+def _setting(name: str) -> inspect.Parameter:
+    """A flag for a setting; its help and its default come from the setting itself."""
+    field = ServiceSettings.model_fields[name]
+    default = "none" if field.default is None else field.default
+    text = f"{field.description}  [default: {default}]"  # the flag's own default is None: not given
+    option = typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=False)
+    return _flag(name, _plain(field.annotation), cast(OptionInfo, option))
+
+
+def _flag(name: str, kind: Any, option: OptionInfo) -> inspect.Parameter:  # noqa: ANN401 - a type
+    annotation = cast(Any, Annotated)[kind | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _plain(annotation: Any) -> Any:  # noqa: ANN401 - a type
+    """What the command line reads: a choice is text, which the settings check; None is a flag that is not given."""
+    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
+    if get_origin(annotation) is Literal:
+        return str
+    return _plain(kinds[0]) if kinds else annotation

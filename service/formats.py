@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model.contract.coco import PersonPose, to_result
 from model.contract.skeleton import Skeleton
 from service.errors import ServiceError
@@ -73,22 +76,28 @@ def cvat(result: ImageResult, skeleton: Skeleton, keypoint_threshold: float) -> 
     Args:
         result: one image's people.
         skeleton: names of the keypoints.
-        keypoint_threshold: a point with a lower score is marked `outside`; its place is kept.
+        keypoint_threshold: a point with a lower score, and one beside the picture, is marked `outside`; its place is
+            kept.
     """
-    return [_cvat_shape(pose, skeleton, keypoint_threshold) for pose in result.people]
+    size = np.array([result.width, result.height])
+    return [_cvat_shape(pose, size, skeleton, keypoint_threshold) for pose in result.people]
 
 
-def _cvat_shape(pose: PersonPose, skeleton: Skeleton, keypoint_threshold: float) -> dict[str, Any]:
-    points = zip(skeleton.keypoint_names, pose.keypoints, pose.keypoint_scores, strict=True)
+def _cvat_shape(
+    pose: PersonPose, image_size: NDArray[np.int_], skeleton: Skeleton, keypoint_threshold: float
+) -> dict[str, Any]:
+    within = ((pose.keypoints >= 0) & (pose.keypoints <= image_size)).all(axis=1)
+    seen = within & (pose.keypoint_scores >= keypoint_threshold)
+    points = zip(skeleton.keypoint_names, pose.keypoints, pose.keypoint_scores, seen, strict=True)
     elements = [
         {
             "label": name,
             "type": "points",
-            "outside": int(score < keypoint_threshold),
+            "outside": int(not is_seen),
             "points": [round(float(x), 1), round(float(y), 1)],
             "confidence": f"{score:.3f}",
         }
-        for name, (x, y), score in points
+        for name, (x, y), score, is_seen in points
     ]
     return {"confidence": f"{pose.score:.3f}", "label": "person", "type": "skeleton", "elements": elements}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from service.errors import ServiceError, TooLargeError
 from service.settings import SettingsError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"}
 """What counts as an image in a folder; who names a file may name any."""
 
 

@@ -10,10 +10,11 @@ from model.contract.arrays import ImageArray
 from model.contract.coco import PersonPose, order_by_score
 from model.contract.crop import Box, CropTransform
 from model.contract.detections import ScoredBox
-from model.contract.image import ImageError, ImageLimits, decode_image, read_header
+from model.contract.image import ImageError, ImageLimits
 from model.contract.letterbox import Letterbox
 from model.contract.poses import without_repeats
 from service.backlog import Backlog
+from service.decoding import decode_image, read_header
 from service.detector import Detector
 from service.errors import InvalidOptionError, from_image_error
 from service.estimator import Estimator

@@ -236,7 +236,9 @@ class CvatPoint(BaseModel):
 
     label: str
     type: Literal["points"]
-    outside: Literal[0, 1] = Field(description="1 if the score is below `keypoint_threshold`; the place is kept.")
+    outside: Literal[0, 1] = Field(
+        description="1 if the score is below `keypoint_threshold` or the place beside the picture; the place is kept."
+    )
     points: Annotated[list[float], Field(min_length=2, max_length=2)]
     confidence: str
 

@@ -65,7 +65,7 @@ def test_server_needs_neither_torch_nor_ultralytics() -> None:
 def test_imports_are_declared(folder: str) -> None:
     declared = {Requirement(text).name.lower().replace("_", "-") for text in PROJECT["project"]["dependencies"]}
     extras = PROJECT["project"]["optional-dependencies"]
-    of_extras = {Requirement(text).name for name in ("gpu", "ray", "client", "video") for text in extras[name]}
+    of_extras = {Requirement(text).name for name in ("gpu", "ray", "client", "video", "heic") for text in extras[name]}
     providers = metadata.packages_distributions()
     for path in (REPOSITORY / folder).rglob("*.py"):
         if path.is_relative_to(PEERS):

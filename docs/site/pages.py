@@ -5,6 +5,7 @@ from pathlib import Path
 
 from docs.site.errors_page import errors_page
 from docs.site.grpc_page import grpc_page
+from docs.site.quick_start_answer import update
 from docs.site.rest_page import rest_page
 from docs.site.settings_page import settings_page
 
@@ -18,9 +19,10 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write all of them, and the answer that the quick start shows."""
     for name, text in PAGES.items():
         (DOCS / name).write_text(text())
+    update(DOCS / "quick-start.md")
 
 
 if __name__ == "__main__":

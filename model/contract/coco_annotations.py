@@ -17,6 +17,9 @@ from model.contract.crop import Box
 PERSON_CATEGORY = 1
 """COCO's category of people."""
 
+OUTSIDE = 1.0
+"""Pixels that a label may lie outside its image: files round."""
+
 
 @dataclass(frozen=True)
 class CocoImage:
@@ -160,6 +163,12 @@ def dropped_people(annotations: CocoKeypoints) -> dict[str, int]:
     """Why and how often `training_people` leaves somebody out: reason -> count, for reasons that occur."""
     judged = [_judge(person, annotations.images[person.image_id]) for person in annotations.people]
     return dict(Counter(verdict for verdict in judged if isinstance(verdict, str)))
+
+
+def labelled_outside(person: CocoPerson, image: CocoImage) -> BoolArray:
+    """(K,) whether a keypoint is labelled outside its image, by more than files round."""
+    last = np.array([image.width, image.height]) + OUTSIDE
+    return person.labelled & ((person.keypoints < -OUTSIDE) | (person.keypoints > last)).any(axis=1)
 
 
 def _judge(person: CocoPerson, image: CocoImage) -> CocoPerson | str:

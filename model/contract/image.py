@@ -4,6 +4,7 @@ Limits are decided from the header before any pixel is decoded. The orientation 
 flag; the decoder is kept from applying it, so that nothing turns twice.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,7 @@ from model.contract.image_boxes import sample_peak
 from model.contract.image_header import SERVED, ImageError, ImageHeader, has_jpeg_end, read_header
 from model.contract.image_tags import with_upright_tag
 
-__all__ = ["ImageError", "ImageHeader", "ImageLimits", "decode_image", "read_header"]
+__all__ = ["ImageError", "ImageHeader", "ImageLimits", "check_limits", "decode_image", "read_header", "to_rgb"]
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,26 @@ def decode_image(data: bytes, limits: ImageLimits = ImageLimits(), apply_orienta
     Raises:
         ImageError: the file is empty, too large, of a type that is not served, or corrupt.
     """
+    header = check_limits(data, limits, read_header)
+    rgb = _decode_jpeg(data, header) if header.format == "jpeg" else _decode_other(data, header)
+    return _turn_upright(rgb, header.orientation) if apply_orientation else rgb
+
+
+def check_limits(data: bytes, limits: ImageLimits, read: Callable[[bytes], ImageHeader]) -> ImageHeader:
+    """The header of a file, as `read` reads it, if the file is within the limits.
+
+    Raises:
+        ImageError: `too_many_bytes`, `too_many_pixels`, or what `read` raises.
+    """
     if len(data) > limits.max_bytes:
         raise ImageError("too_many_bytes", f"the image has {len(data)} bytes; at most {limits.max_bytes} are taken")
-    header = read_header(data)
+    header = read(data)
     if header.width * header.height > limits.max_pixels:
         raise ImageError(
             "too_many_pixels",
             f"the image has {header.width} x {header.height} pixels; at most {limits.max_pixels} are taken",
         )
-    rgb = _decode_jpeg(data, header) if header.format == "jpeg" else _decode_other(data, header)
-    return _turn_upright(rgb, header.orientation) if apply_orientation else rgb
+    return header
 
 
 def _decode_jpeg(data: bytes, header: ImageHeader) -> ImageArray:
@@ -70,7 +81,7 @@ def _decode_jpeg(data: bytes, header: ImageHeader) -> ImageArray:
 
 def _decode_other(data: bytes, header: ImageHeader) -> ImageArray:
     source = with_upright_tag(data) if header.format == "tiff" else data
-    return _to_rgb(_to_uint8(_decode_stored(source, header, cv2.IMREAD_UNCHANGED), data, header))
+    return to_rgb(_to_uint8(_decode_stored(source, header, cv2.IMREAD_UNCHANGED), data, header))
 
 
 def _decode_stored(data: bytes, header: ImageHeader, flags: int) -> np.ndarray:
@@ -108,7 +119,15 @@ def _to_uint8(pixels: np.ndarray, data: bytes, header: ImageHeader) -> ImageArra
     return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / peak), dtype=np.uint8)
 
 
-def _to_rgb(pixels: ImageArray) -> ImageArray:
+def to_rgb(pixels: ImageArray) -> ImageArray:
+    """Decoded pixels as they go into networks.
+
+    Args:
+        pixels: (H, W) or (H, W, 1) gray, (H, W, 3) BGR or (H, W, 4) BGRA; uint8.
+
+    Returns:
+        (H, W, 3) uint8 RGB; what is transparent lies on white.
+    """
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
     rgb = np.asarray(cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""AVIF headers: the boxes of ISO media files (ISO 14496-12, 23008-12) that hold size, rotation and mirroring."""
+"""AVIF and HEIC headers: the boxes of ISO media files (ISO 14496-12, 23008-12) with size, rotation and mirroring."""
 
 import struct
 from collections.abc import Iterator
@@ -19,13 +19,30 @@ ORIENTATIONS: dict[tuple[int, int | None], int] = {
 
 def is_avif(data: bytes) -> bool:
     """Whether an ISO media file names AVIF among its brands."""
-    length = struct.unpack_from(">I", data)[0]
-    brands = data[8 : min(length, 512)]
-    return any(brands[at : at + 4] in {b"avif", b"avis"} for at in range(0, len(brands), 4))
+    return not brands_of(data).isdisjoint({b"avif", b"avis"})
 
 
-def read_avif(data: bytes) -> tuple[int, int, int]:
-    """Width, height and orientation of an AVIF's primary picture.
+def brands_of(data: bytes) -> set[bytes]:
+    """What an ISO media file says it is; nothing for other files."""
+    if data[4:8] != b"ftyp":
+        return set()
+    brands = data[8 : min(struct.unpack_from(">I", data)[0], 512)]
+    return {brands[at : at + 4] for at in range(0, len(brands), 4)}
+
+
+def check_whole(data: bytes) -> None:
+    """Refuse a file that ends within a box.
+
+    Raises:
+        ValueError: it does.
+        struct.error: cut off.
+    """
+    for _ in _boxes(data, 0, len(data)):
+        pass
+
+
+def read_primary(data: bytes) -> tuple[int, int, int]:
+    """Stored width, height and orientation of the primary picture of an AVIF or HEIC file.
 
     Raises:
         ValueError: a box is cut off, or there is no size.

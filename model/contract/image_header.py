@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from model.contract.image_boxes import is_avif, read_avif
+from model.contract.image_boxes import is_avif, read_primary
 from model.contract.image_tags import EXIF_MARK, exif_orientation, read_tiff
 
 SERVED = "JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF"
@@ -267,5 +267,5 @@ PARSERS: dict[str, Callable[[bytes], Stored]] = {
     "bmp": _read_bmp,
     "gif": _read_gif,
     "tiff": read_tiff,
-    "avif": read_avif,
+    "avif": read_primary,
 }

@@ -16,9 +16,17 @@ from model.contract.skeleton import Skeleton
 SPEC_VERSION = 1
 SPEC_FILE = "spec.json"
 
+LARGEST_AP_LOSS = 0.005
+"""AP, as a fraction, that a faster precision may lose against fp32."""
+
 
 class BundleError(ValueError):
     """A bundle that cannot be used; the message says which, what is wrong and what to do."""
+
+
+def keeps_ap(full: float, faster: float) -> bool:
+    """Whether a precision of AP `faster` may stand for fp32, whose AP is `full`; both have four decimals in a spec."""
+    return round(full - faster, 4) <= LARGEST_AP_LOSS
 
 
 @dataclass(frozen=True)

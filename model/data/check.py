@@ -9,7 +9,14 @@ import cv2
 import numpy as np
 
 from model.contract.arrays import DoubleArray
-from model.contract.coco import AnnotationError, CocoImage, CocoKeypoints, CocoPerson, dropped_people, survey_keypoints
+from model.contract.coco import (
+    AnnotationError,
+    CocoKeypoints,
+    CocoPerson,
+    dropped_people,
+    labelled_outside,
+    survey_keypoints,
+)
 from model.contract.scoring import oks
 from model.contract.skeleton import Skeleton
 from model.data.dataset import DataError, read_image
@@ -19,9 +26,6 @@ from model.skeleton_recipe import skeleton_of_file
 DUPLICATE_OKS = 0.98
 SWAP_GAIN = 0.3
 """A pair is suspect when exchanging its ends shortens the limbs at it by more than this share of the person's size."""
-
-OUTSIDE = 1.0
-"""Pixels that a label may lie outside its image: files round."""
 
 SHEET_PEOPLE = 40
 SHEET_COLUMNS = 8
@@ -125,14 +129,9 @@ def _faults(person: CocoPerson, annotations: CocoKeypoints) -> Iterator[str]:
         yield f"its box {list(person.box)} has no area"
     elif x >= image.width or y >= image.height or x + width <= 0 or y + height <= 0:
         yield f"its box {list(person.box)} lies outside the {image.width} x {image.height} image"
-    outside = [annotations.keypoint_names[joint] for joint in np.flatnonzero(_outside(person, image))]
+    outside = [annotations.keypoint_names[joint] for joint in np.flatnonzero(labelled_outside(person, image))]
     if outside:
         yield f"labelled outside the {image.width} x {image.height} image: {', '.join(outside)}"
-
-
-def _outside(person: CocoPerson, image: CocoImage) -> np.ndarray:
-    last = np.array([image.width, image.height]) + OUTSIDE
-    return person.labelled & ((person.keypoints < -OUTSIDE) | (person.keypoints > last)).any(axis=1)
 
 
 def _duplicates(annotations: CocoKeypoints, skeleton: Skeleton) -> Iterator[str]:

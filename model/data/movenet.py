@@ -32,7 +32,7 @@ class MoveNet:
         try:
             interpreter: Any = importlib.import_module("ai_edge_litert.interpreter")  # few have it installed
         except ModuleNotFoundError as error:
-            raise DataError("MoveNet runs on ai-edge-litert; pip install ai-edge-litert") from error
+            raise DataError("MoveNet runs on ai-edge-litert; pip install 'fasterpose[pseudo]'") from error
         try:
             self._network: Any = interpreter.Interpreter(str(path), num_threads=1)
         except ValueError as error:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from model.contract.arrays import BoolArray, DoubleArray, ImageArray
+from model.contract.boxes import box_overlaps
 from model.contract.crop import Box, CropTransform
 from model.contract.poses import average_with_mirrored
 from model.contract.skeleton import COCO_17
@@ -21,7 +22,6 @@ from model.contract.spec import PoseSpec
 from model.data.dataset import DataError, read_image
 from model.data.movenet import MoveNet
 from model.data.sources import read_annotations
-from model.detector.evaluate import box_overlaps
 from model.graph import Graph
 
 PADDINGS = (1.0, 1.15)
@@ -167,7 +167,7 @@ def _boxes_by_file(labelled: Path) -> dict[str, list[Box]]:
 
 
 def _lies_on(box: Box, known: list[Box], overlap: float) -> bool:
-    return bool(known) and float(box_overlaps(np.array([box]), np.array(known)).max()) >= overlap
+    return bool(known) and float(box_overlaps([box], known).max()) >= overlap
 
 
 def _read(path: Path) -> dict[str, Any]:

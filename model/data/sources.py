@@ -1,16 +1,29 @@
 """Reading a recipe's sources: annotation files to samples, with a clear error before the first epoch."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from model.config import TrainingSource, ValidationSource
-from model.contract.coco import AnnotationError, CocoKeypoints, dropped_people, read_keypoints, training_people
+from model.contract.coco import (
+    AnnotationError,
+    CocoKeypoints,
+    dropped_people,
+    labelled_outside,
+    read_keypoints,
+    training_people,
+)
 from model.contract.skeleton import MPII_16, Skeleton
 from model.data.dataset import DataError, Sample
 from model.data.mpii import read_mpii
 
+Tell = Callable[[str], object]
+"""Takes one line about a file that was read."""
 
-def read_training_samples(root: Path, sources: tuple[TrainingSource, ...], skeleton: Skeleton) -> list[Sample]:
-    """The people of all sources, each as often as its source repeats.
+
+def read_training_samples(
+    root: Path, sources: tuple[TrainingSource, ...], skeleton: Skeleton, tell: Tell | None = None
+) -> list[Sample]:
+    """The people of all sources, each as often as its source repeats; `tell` hears who is left out of which file.
 
     Raises:
         AnnotationError: an annotation file is missing or broken.
@@ -19,7 +32,7 @@ def read_training_samples(root: Path, sources: tuple[TrainingSource, ...], skele
     return [
         sample
         for source in sources
-        for sample in _spread(_read_source(root, source, skeleton), source.people)
+        for sample in _spread(_read_source(root, source, skeleton, tell), source.people)
         for _ in range(source.repeat)
     ]
 
@@ -31,14 +44,17 @@ def _spread(samples: list[Sample], count: int | None) -> list[Sample]:
     return [samples[number * len(samples) // count] for number in range(count)]
 
 
-def _read_source(root: Path, source: TrainingSource, skeleton: Skeleton) -> list[Sample]:
+def _read_source(root: Path, source: TrainingSource, skeleton: Skeleton, tell: Tell | None) -> list[Sample]:
     if source.format == "mpii":
         path = root / source.annotations
-        samples = [s for s in read_mpii_samples(path, root / source.images, skeleton) if s.person.labelled.any()]
+        everybody = read_mpii_samples(path, root / source.images, skeleton)
+        samples = [sample for sample in everybody if sample.person.labelled.any()]
+        if tell is not None:
+            tell(_people_line(path, len(everybody), {"no labelled keypoint": len(everybody) - len(samples)}))
         if not samples:
             raise DataError(f"{path} holds nobody to use: no joint is labelled")
         return samples
-    return read_samples(root, source, skeleton)
+    return read_samples(root, source, skeleton, tell)
 
 
 def read_mpii_samples(path: Path, folder: Path, skeleton: Skeleton) -> list[Sample]:
@@ -53,14 +69,35 @@ def read_mpii_samples(path: Path, folder: Path, skeleton: Skeleton) -> list[Samp
     return read_mpii(path, folder)
 
 
-def read_samples(root: Path, source: TrainingSource | ValidationSource, skeleton: Skeleton) -> list[Sample]:
+def read_samples(
+    root: Path, source: TrainingSource | ValidationSource, skeleton: Skeleton, tell: Tell | None = None
+) -> list[Sample]:
     """The usable people of one COCO-format file (FACTS: no crowd, some area, some labelled keypoint).
+
+    `tell` hears how many there are, why others are left out, and how many labels lie outside their photographs.
 
     Raises:
         AnnotationError: the file is missing or broken.
         DataError: it has another skeleton, or nobody usable.
     """
-    return usable_samples(read_annotations(root / source.annotations), root / source.images, skeleton)
+    annotations = read_annotations(root / source.annotations)
+    if tell is not None:
+        tell(describe_people(annotations))
+    return usable_samples(annotations, root / source.images, skeleton)
+
+
+def describe_people(annotations: CocoKeypoints) -> str:
+    """One line on a file: who is trained or measured on, who is left out, what looks wrong and stays."""
+    people = annotations.people
+    outside = sum(int(labelled_outside(person, annotations.images[person.image_id]).sum()) for person in people)
+    line = _people_line(annotations.path, len(people), dropped_people(annotations))
+    return f"{line}; {outside} keypoints are labelled outside their photograph and stay" if outside else line
+
+
+def _people_line(path: Path, everybody: int, dropped: dict[str, int]) -> str:
+    reasons = ", ".join(f"{count} x {reason}" for reason, count in dropped.items() if count)
+    line = f"{path.name}: {everybody - sum(dropped.values())} of {everybody} people"
+    return f"{line}; left out: {reasons}" if reasons else line
 
 
 def read_annotations(path: Path) -> CocoKeypoints:

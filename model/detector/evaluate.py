@@ -6,7 +6,8 @@ from typing import Any, cast
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
-from model.contract.arrays import BoolArray, DoubleArray, ImageArray
+from model.contract.arrays import BoolArray, ImageArray
+from model.contract.boxes import box_overlaps
 from model.contract.detections import ScoredBox, read_people
 from model.contract.image import decode_image
 from model.contract.letterbox import Letterbox
@@ -90,23 +91,13 @@ def _count_matches(image: BoxImage, people: list[ScoredBox], score: float, iou: 
     """Pairs of annotated and found boxes, the best found box choosing first."""
     if not image.boxes:
         return 0
-    boxes = np.array([person.box for person in people if person.score >= score], dtype=np.float64).reshape(-1, 4)
-    overlaps = box_overlaps(boxes, np.asarray(image.boxes, dtype=np.float64))
+    overlaps = box_overlaps([person.box for person in people if person.score >= score], image.boxes)
     free: BoolArray = np.ones(len(image.boxes), dtype=np.bool_)
     for row in overlaps:
         best = int(np.argmax(np.where(free, row, -1.0)))
         if free[best] and row[best] >= iou:
             free[best] = False
     return int((~free).sum())
-
-
-def box_overlaps(boxes: DoubleArray, others: DoubleArray) -> DoubleArray:
-    """IoU of every pair: (N, 4) and (M, 4) x, y, width, height to (N, M) in 0..1."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, :2] + boxes[:, None, 2:], others[None, :, :2] + others[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0.0, None), axis=2)
-    areas = np.prod(boxes[:, 2:], axis=1)[:, None] + np.prod(others[:, 2:], axis=1)[None]
-    return shared / np.maximum(areas - shared, 1e-9)
 
 
 def _to_dataset(images: list[BoxImage]) -> dict[str, Any]:

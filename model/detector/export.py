@@ -10,7 +10,7 @@ import numpy as np
 from model.contract.arrays import ImageArray
 from model.contract.crop import Size
 from model.contract.letterbox import Letterbox
-from model.contract.spec import DetectorSpec, Provenance, write_spec
+from model.contract.spec import DetectorSpec, Provenance, keeps_ap, write_spec
 from model.detector.boxes import BoxImage, read_person_boxes
 from model.detector.evaluate import measure_graphs, read_image
 from model.detector.network import ServedDetector, allow_any_batch, build_person_network, write_weights
@@ -24,7 +24,6 @@ OUTPUT = "boxes_scores"
 ARCHITECTURE = "yolo11n-person"
 LICENCE = "AGPL-3.0-only"
 CALIBRATION_IMAGES = 200
-LARGEST_AP_LOSS = 0.005
 
 STRIDE = 32
 HEAD = r"/network/model\.23"
@@ -150,7 +149,7 @@ def _write_int8(folder: Path, detector: ServedDetector, examples: ImageArray, im
 
 def _drop_poor_int8(folder: Path, accuracy: Accuracy) -> Accuracy:
     """The accuracy of the graphs that stay; an int8 graph that loses too much is removed."""
-    if "int8" not in accuracy or accuracy["fp32"]["AP"] - accuracy["int8"]["AP"] <= LARGEST_AP_LOSS:
+    if "int8" not in accuracy or keeps_ap(accuracy["fp32"]["AP"], accuracy["int8"]["AP"]):
         return accuracy
     (folder / INT8_GRAPH).unlink()
     return {precision: figures for precision, figures in accuracy.items() if precision != "int8"}

@@ -6,24 +6,16 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from service.bench.folder_command import folder_command
 from service.bench.soak_command import soak_command
 from service.bench.video_command import video_command
-from service.flags import (
-    Config,
-    DetectorName,
-    Device,
-    Model,
-    PrecisionName,
-    RuntimeName,
-    StreamCount,
-    ThreadCount,
-    read_settings,
-)
+from service.flags import NETWORKS, ReadSettings, with_settings
 from service.training import FORWARDED, run_training
 
 Name = TypeVar("Name", bound=str)
 
 app = typer.Typer(rich_markup_mode=None)
+app.command("folder")(folder_command)
 app.command("soak")(soak_command)
 app.command("video")(video_command)
 
@@ -31,18 +23,12 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write every figure in
 
 
 @app.callback(invoke_without_command=True)
+@with_settings(*NETWORKS)
 def benchmark(
+    read_settings: ReadSettings,
     context: typer.Context,
     *,
     rounds: Annotated[int, typer.Option(min=1, help="Measured rounds; the medians are printed.")] = 20,
-    config: Config = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
 ) -> None:
     """Time the stages of one 720p photograph with 1 and with 5 people, and the networks in eager torch beside them.
 
@@ -56,16 +42,7 @@ def benchmark(
     from service.bench.stages import print_stages, run_benchmark  # noqa: PLC0415
     from service.engine import load_pipeline  # noqa: PLC0415
 
-    settings = read_settings(
-        config,
-        model=model,
-        detector=detector,
-        runtime=runtime,
-        precision=precision,
-        device=device,
-        threads=threads,
-        streams=streams,
-    )
+    settings = read_settings()
     pipeline = load_pipeline(settings)
     try:
         times = asyncio.run(run_benchmark(pipeline, rounds, open_eager(settings)))
@@ -75,17 +52,13 @@ def benchmark(
 
 
 @app.command("runtime")
+@with_settings("model", "detector", "device", "threads", "streams")
 def runtime_command(
+    read_settings: ReadSettings,
     *,
     rounds: Annotated[int, typer.Option(min=1, help="Measured rounds.")] = 10,
     batches: Annotated[str, typer.Option(help="Batch sizes.")] = "1,2,4,8,16",
     json: Json = None,
-    config: Config = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
 ) -> None:
     """Time both graphs in eager torch and in every precision that the machine and the bundles have, by batch size.
 
@@ -96,7 +69,7 @@ def runtime_command(
     from service.bench.runtime import open_graphs, print_timings, time_graphs, timings_content  # noqa: PLC0415
 
     sizes = _numbers(batches, "--batches")
-    settings = read_settings(config, model=model, detector=detector, device=device, threads=threads, streams=streams)
+    settings = read_settings()
     graphs = open_graphs(settings, open_eager(settings))
     timings = time_graphs(graphs, sizes, rounds)
     print_timings(graphs, timings, rounds)
@@ -104,7 +77,9 @@ def runtime_command(
 
 
 @app.command("serve")
+@with_settings(*NETWORKS)
 def serve_command(
+    read_settings: ReadSettings,
     *,
     transports: Annotated[str, typer.Option(help="How requests are sent.")] = "raw,multipart,json,grpc,grpc-stream",
     concurrency: Annotated[str, typer.Option(help="Requests under way at any time.")] = "1,8,32",
@@ -115,14 +90,6 @@ def serve_command(
     ] = None,
     grpc: Annotated[str | None, typer.Option(help="Its gRPC address, HOST:PORT.")] = None,
     json: Json = None,
-    config: Config = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
 ) -> None:
     """Load the server with photographs of 1 and of 5 people, and compare it with its networks alone.
 
@@ -137,16 +104,7 @@ def serve_command(
     plan = serve.ServePlan(
         _names(transports, TRANSPORTS, "--transports"), _numbers(concurrency, "--concurrency"), seconds, rounds
     )
-    settings = read_settings(
-        config,
-        model=model,
-        detector=detector,
-        runtime=runtime,
-        precision=precision,
-        device=device,
-        threads=threads,
-        streams=streams,
-    )
+    settings = read_settings()
     networks = load_networks(settings)
     loads = serve.plan_loads(plan, networks)
     with serve.server_to_load(settings, url, grpc, plan) as address:
@@ -159,7 +117,9 @@ def serve_command(
 
 
 @app.command("peers")
+@with_settings(*NETWORKS)
 def peers_command(
+    read_settings: ReadSettings,
     *,
     parts: Annotated[str, typer.Option(help="With the networks, and with a stand-in of 1 ms.")] = "networks,stand-in",
     concurrency: Annotated[str, typer.Option(help="Requests under way at any time.")] = "1,8,32",
@@ -173,14 +133,6 @@ def peers_command(
         ".venv-train/bin/python"
     ),
     json: Json = None,
-    config: Config = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
-    streams: StreamCount = None,
 ) -> None:
     """Load other servers around the same networks, and ours, in turns.
 
@@ -191,16 +143,7 @@ def peers_command(
     from service.bench.report import print_targets, write_json  # noqa: PLC0415
 
     turns = contest.Turns(_numbers(concurrency, "--concurrency"), seconds, rounds)
-    settings = read_settings(
-        config,
-        model=model,
-        detector=detector,
-        runtime=runtime,
-        precision=precision,
-        device=device,
-        threads=threads,
-        streams=streams,
-    )
+    settings = read_settings()
     interpreters = contenders.find_interpreters(peers_python.absolute(), train_python.absolute())
     contests = contenders.plan_contests(_names(parts, contenders.PARTS, "--parts"), settings, people, interpreters)
     entries = contest.run_contests(contests, turns)

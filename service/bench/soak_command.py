@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from service.flags import Config, DetectorName, Device, Model, PrecisionName, RuntimeName, read_settings
+from service.flags import ReadSettings, with_settings
 
 
+@with_settings("model", "detector", "runtime", "precision", "device")
 def soak_command(
+    read_settings: ReadSettings,
     *,
     minutes: Annotated[float, typer.Option(min=0.01, help="Minutes of traffic, the warm-up among them.")] = 35.0,
     warm_up_minutes: Annotated[float, typer.Option(min=0, help="Minutes at the start that do not count.")] = 5.0,
@@ -22,12 +24,6 @@ def soak_command(
     grpc: Annotated[str | None, typer.Option(help="Its gRPC address, HOST:PORT.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw memory and descriptors into this PNG file.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write every sample into this file.")] = None,
-    config: Config = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
 ) -> None:
     """Send good, bad, cancelled and streamed requests for a long time, and see whether the server grows.
 
@@ -41,9 +37,7 @@ def soak_command(
     from service.bench.soak_plot import plot_soak  # noqa: PLC0415
 
     plan = SoakPlan(minutes, warm_up_minutes, rate, interval, seed)
-    settings = read_settings(
-        config, model=model, detector=detector, runtime=runtime, precision=precision, device=device
-    )
+    settings = read_settings()
     with server_to_soak(settings, url, grpc) as address:
         soak = asyncio.run(run_soak(address, plan))
     print_soak(soak)

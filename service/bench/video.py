@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from model.contract.arrays import DoubleArray
+from model.contract.boxes import box_overlaps
 from model.contract.image import ImageError, decode_image
 from service.bench.moving_crop import Shot, camera_path
 from service.jobs import ImageJob, ImageResult, PoseOptions
@@ -16,7 +17,6 @@ from service.pipeline import Pipeline
 from service.tracking.assignment import match
 from service.tracking.carrying import SEEN
 from service.tracking.options import TrackingOptions
-from service.tracking.similarity import box_overlaps
 from service.video.estimate import VideoOptions, estimate_video
 
 LEAST_SCORE = 0.5

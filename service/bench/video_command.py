@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.flags import Config, DetectorName, Device, Model, PrecisionName, RuntimeName, ThreadCount, read_settings
+from service.flags import ReadSettings, with_settings
 
 if TYPE_CHECKING:
     from service.bench.video_report import Rounds
     from service.pipeline import Pipeline
 
 
+@with_settings("model", "detector", "runtime", "precision", "device", "threads")
 def video_command(
+    read_settings: ReadSettings,
     *,
     photographs: Annotated[
         Path | None,
@@ -24,13 +26,6 @@ def video_command(
     seconds: Annotated[float, typer.Option(min=0.5, help="Of each shot, s; 30 frames a second.")] = 3.0,
     most_people: Annotated[int, typer.Option(min=2, help="Photographs that show more are left out.")] = 6,
     rounds: Annotated[int, typer.Option(min=1, help="The film is answered so often in each way, in turns.")] = 2,
-    config: Config = None,
-    model: Model = None,
-    detector: DetectorName = None,
-    runtime: RuntimeName = None,
-    precision: PrecisionName = None,
-    device: Device = None,
-    threads: ThreadCount = None,
 ) -> None:
     """Track people in a film of a camera over photographs: ids, jitter, rate. Needs the video extra.
 
@@ -40,9 +35,7 @@ def video_command(
     from service.bench.photographs import SAMPLES  # noqa: PLC0415 - `--help` must not wait for the runtime
     from service.engine import load_pipeline  # noqa: PLC0415
 
-    settings = read_settings(
-        config, model=model, detector=detector, runtime=runtime, precision=precision, device=device, threads=threads
-    )
+    settings = read_settings()
     paths = sorted(path for path in (photographs or SAMPLES).iterdir() if path.is_file())
     pipeline = load_pipeline(settings)
     try:

@@ -34,6 +34,11 @@ CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
 ]
 SERVICE = "/fasterpose.v1.PoseService"
+ENDED_WHILE_SENDING = "Internal error from Core"
+"""What grpc.aio says, in the place of the server's status, of a stream that ended while a frame was being sent:
+https://github.com/grpc/grpc/issues/36066. Its blocking form, and other languages, tell the server's status."""
+NOT_ANSWERED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
+"""Without a problem of the server; CANCELLED, which nobody here did, is what meets a server at its very end."""
 PROBLEM, RETRY_AFTER = "fasterpose-problem-bin", "retry-after"
 
 
@@ -252,8 +257,10 @@ def error_of(error: grpc.RpcError) -> PoseError:
     trailing: Mapping[str, Any] = dict(call.trailing_metadata() or ())
     if PROBLEM in trailing:
         return from_problem(json.loads(trailing[PROBLEM]), trailing.get(RETRY_AFTER))
-    if call.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
+    if call.code() in NOT_ANSWERED:
         return ServerUnreachableError(f"no answer: {call.details()}")
+    if call.details() == ENDED_WHILE_SENDING:
+        return ServerUnreachableError("the stream ended while a frame was being sent; open a new one")
     return PoseError(500, call.code().name.lower(), call.details() or "")
 
 

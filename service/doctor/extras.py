@@ -11,6 +11,7 @@ from service.settings import ServiceSettings
 EXTRAS = {
     "gpu": ("torch", "serves on NVIDIA GPUs"),
     "video": ("av", "reads and writes videos"),
+    "heic": ("pillow_heif", "decodes HEIC, the photographs of iPhones"),
     "client": ("httpx", "the Python client over HTTP"),
     "ray": ("ray", "replicas and `batch --ray` on a cluster"),
     "train": ("ultralytics", "trains and exports networks"),

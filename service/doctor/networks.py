@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from model.contract.spec import BundleError, DetectorSpec, PoseSpec, Provenance
+from model.contract.spec import LARGEST_AP_LOSS, BundleError, DetectorSpec, PoseSpec, Provenance
 from service.bundles import LoadedModel, load_detector_model, load_pose_model
 from service.doctor.finding import Fact, Finding
 from service.runtime.base import Precision, Runtime, RuntimeUnavailableError
-from service.runtime.precision import LARGEST_LOSS
 from service.settings import ServiceSettings
 
 
@@ -62,9 +61,8 @@ def why_precision(provenance: Provenance, precision: Precision, settings: Servic
     if precision != "fp32":
         loss = provenance.accuracy["fp32"]["AP"] - provenance.accuracy[precision]["AP"]
         change = f"loses {100 * loss:.2f} points of AP" if loss > 0 else "loses no AP"
-        return (
-            f"auto takes {precision}: it is faster than fp32 and {change}, at most {100 * LARGEST_LOSS:g} are allowed"
-        )
+        allowed = f"at most {100 * LARGEST_AP_LOSS:g} are allowed"
+        return f"auto takes {precision}: it is faster than fp32 and {change}, {allowed}"
     return (
         "auto takes fp32: the bundle has no faster graph whose measured AP is near fp32's and that the device computes"
     )

@@ -108,7 +108,11 @@ async def _check_name(request: Request, name: str, version: str | None) -> None:
     metadata = await model_metadata(request, name)
     _check_version(version, metadata.versions)
     if name != PIPELINE:
-        raise NotFoundError(f"{name} does not compute by itself here; infer with {PIPELINE}, of which it is a part.")
+        raise NotFoundError(
+            f"{name} does not compute by itself here: letterbox, crops and decoding around it belong to {PIPELINE}. "
+            f"Infer with {PIPELINE}; for boxes alone ask it for the outputs boxes, box_scores and image_index, for the "
+            "poses in boxes of your own send the input boxes."
+        )
 
 
 def _check_version(version: str | None, loaded: list[str]) -> None:

@@ -10,6 +10,7 @@ from service.overlay import draw_people, encode_image
 from service.predict.asked import STDOUT
 from service.predict.inputs import STDIN, Photo
 from service.settings import SettingsError
+from service.video.reader import shown
 
 
 class Overlays:
@@ -29,7 +30,7 @@ class Overlays:
         if folder == STDOUT and (len(photos) > 1 or videos):
             raise SettingsError("--overlays - writes one image to stdout; name a folder for several and for videos")
         self.names = list(overlay_names([photo.name for photo in photos]))
-        drawn = overlay_names([video.rstrip("/") for video in videos], ".mp4")
+        drawn = overlay_names([shown(video).rstrip("/") for video in videos], ".mp4")
         self.videos = {video: folder / name for video, name in zip(videos, drawn, strict=True)}
         self._folder = folder
         sources = {Path(name).resolve() for name in (*(photo.name for photo in photos), *videos)}

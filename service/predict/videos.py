@@ -16,6 +16,7 @@ from service.predict.outputs import Outputs
 from service.progress import RateBar
 from service.video.errors import VideoWriteError
 from service.video.estimate import FrameResult, VideoOptions, estimate_video
+from service.video.reader import shown
 from service.video.writer import VideoWriter
 
 logger = logging.getLogger("fasterpose.files")
@@ -29,7 +30,7 @@ class VideoWork:
         pipeline: the loaded networks.
         options: as of a stream.
         drawn: for each video the file that is drawn, if any.
-        most_frames: of each video; None: all.
+        most_frames: that are answered of each video; None: all.
         first_id: of the first frame, in COCO's files.
     """
 
@@ -58,13 +59,14 @@ async def answer_videos(work: VideoWork, videos: list[str], outputs: Outputs, ac
             except ServiceError as error:
                 _fail(work, video, error, outputs, account, bar)
             except Exception:
-                logger.exception("%s: a fault of ours", video)
+                logger.exception("%s: a fault of ours", shown(video))
                 _fail(work, video, InternalError(), outputs, account, bar)
 
 
 async def _answer_video(work: VideoWork, video: str, outputs: Outputs, account: Account, bar: RateBar) -> bool:
     """Answer one video; whether it was answered to its end, or as far as was asked."""
     drawing = Canvas(work, work.drawn[video]) if video in work.drawn else nullcontext()
+    frames_before = account.frames
     async with drawing as canvas, aclosing(estimate_video(video, work.pipeline, work.options)) as frames:
         async for frame in frames:
             if canvas is not None:
@@ -73,7 +75,7 @@ async def _answer_video(work: VideoWork, video: str, outputs: Outputs, account: 
             account.frames += 1
             bar.expect(frame.video.frames or None)
             bar.advance()
-            if work.most_frames is not None and frame.index + 1 >= work.most_frames:
+            if account.frames - frames_before == work.most_frames:
                 return True
             if account.stopped:
                 return False
@@ -82,13 +84,14 @@ async def _answer_video(work: VideoWork, video: str, outputs: Outputs, account: 
 
 def _fail(work: VideoWork, video: str, error: ServiceError, outputs: Outputs, account: Account, bar: RateBar) -> None:
     account.failed += 1
-    bar.say(error.detail if error.detail.startswith(video) else f"{video}: {error.detail}")
-    outputs.write(Entry(video, _next_id(work, account), (video, error)))
+    name = shown(video)
+    bar.say(error.detail if error.detail.startswith(name) else f"{name}: {error.detail}")
+    outputs.write(Entry(name, _next_id(work, account), (name, error)))
 
 
 def _entry(video: str, frame: FrameResult, image_id: int) -> Entry:
-    name = f"{video}#{frame.index}"
-    about = {"video": video, "frame": frame.index, "time_s": round(frame.time_s, 6)}
+    name = f"{shown(video)}#{frame.index}"
+    about = {"video": shown(video), "frame": frame.index, "time_s": round(frame.time_s, 6)}
     return Entry(name, image_id, replace(frame.result, image_id=name, pixels=None), about)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.contract.spec import BundleError, Provenance
+from model.contract.spec import BundleError, Provenance, keeps_ap
 from service.runtime.base import Precision, RuntimeUnavailableError
 from service.settings import RuntimeKind
 
@@ -15,8 +15,6 @@ TO_WRITE_IT = {
     "model.pt2": "; `fasterpose export --pt2` and `fasterpose detector export --pt2` write it, and "
     "`fasterpose add-pt2` makes a copy of a bundle that has it"
 }
-LARGEST_LOSS = 0.005
-"""AP, as a fraction, that a faster precision may lose against fp32."""
 
 
 def graph_file(folder: Path, kind: RuntimeKind, precision: Precision) -> Path:
@@ -60,4 +58,4 @@ def choose_precision(folder: Path, provenance: Provenance, kind: RuntimeKind, fa
 def _keeps_accuracy(provenance: Provenance, precision: Precision) -> bool:
     measured = provenance.accuracy.get(precision, {}).get("AP")
     reference = provenance.accuracy.get("fp32", {}).get("AP")
-    return measured is not None and reference is not None and reference - measured <= LARGEST_LOSS
+    return measured is not None and reference is not None and keeps_ap(reference, measured)

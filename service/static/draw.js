@@ -56,6 +56,18 @@ function drawBox(pen, person, lineWidth) {
     pen.lineWidth = Math.max(1, lineWidth / 3) + grown;
     pen.strokeRect(...person.bbox);
   }
+  if (person.track_id) drawNumber(pen, person, lineWidth);
+}
+
+/* Of somebody who is followed, in the corner of the box. */
+function drawNumber(pen, { bbox: [x, y], track_id }, lineWidth) {
+  const height = 10 + 3 * lineWidth, text = `#${track_id}`;
+  pen.font = `600 ${height}px system-ui, sans-serif`;
+  pen.textBaseline = "top";
+  pen.fillStyle = EDGE;
+  pen.fillRect(x, y, pen.measureText(text).width + height / 2, height * 1.3);
+  pen.fillStyle = BOX;
+  pen.fillText(text, x + height / 4, y + height * 0.15);
 }
 
 function drawSkeleton(pen, person, skeleton, threshold, width) {

@@ -10,11 +10,12 @@ export function renderPeople(people, { chosen, hovered, threshold, skeleton }, o
     const isChosen = chosen === person;
     const button = entry.firstElementChild;
     const [number, bar, score] = button.children;
-    number.textContent = i + 1;
+    const name = person.track_id ?? i + 1;
+    number.textContent = name;
     bar.firstElementChild.style.width = `${100 * person.score}%`;
     score.textContent = person.score.toFixed(2);
     button.title = `Box ${person.bbox_score.toFixed(2)}, with keypoints ${person.score.toFixed(2)}`;
-    button.setAttribute("aria-label", `Person ${i + 1}, score ${person.score.toFixed(2)}`);
+    button.setAttribute("aria-label", `Person ${name}, score ${person.score.toFixed(2)}`);
     button.setAttribute("aria-expanded", String(isChosen));
     button.classList.toggle("hovered", hovered?.person === person);
     entry.lastElementChild.hidden = !isChosen;

@@ -26,6 +26,8 @@ const thresholds = () => ({
 });
 const asked = () => ({ person_threshold: ASKED_PERSON_THRESHOLD, ...(element("flip").checked ? { flip_test: true } : {}) });
 
+const askedLive = () => ({ ...asked(), ...(element("follow").checked ? { track: true, smooth: true } : {}) });
+
 /* ---- what is shown ---- */
 
 function render() {
@@ -197,7 +199,7 @@ function announce(photo) {
 
 /* Ask again for all photographs: an option changed that only the server can follow. */
 async function askAgain() {
-  state.live?.change(asked());
+  state.live?.change(askedLive());
   for (const photo of state.photos) await answer(photo);
 }
 
@@ -212,7 +214,7 @@ function startLive() {
   showProblem(null);
   say("");
   wait("Starting the camera");
-  state.live = new Live(element("video"), asked(), { frame: showFrame, problem: showProblem, end: endLive, wait });
+  state.live = new Live(element("video"), askedLive(), { frame: showFrame, problem: showProblem, end: endLive, wait });
   showLive(true);
   state.live.start();
 }
@@ -408,6 +410,7 @@ element("canvas").addEventListener("pointerleave", () => point(null));
 element("canvas").addEventListener("click", (event) => { const found = whatIsUnder(event); if (found) choose(found.person); });
 for (const id of ["person-threshold", "keypoint-threshold", "boxes"]) element(id).addEventListener("input", render);
 element("flip").addEventListener("change", askAgain);
+element("follow").addEventListener("change", () => state.live?.change(askedLive()));
 for (const tab of TABS) element(`tab-${tab}`).addEventListener("click", () => openTab(tab));
 for (const tab of TABS) element(`tab-${tab}`).addEventListener("keydown", moveTab);
 element("copy").addEventListener("click", async () => {

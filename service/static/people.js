@@ -2,12 +2,13 @@
 
 export const ASKED_PERSON_THRESHOLD = 0.1; // more people are asked for than are shown at first
 
-/* People above the threshold, with the score that the server would give them, the highest first. */
+/* People above the threshold, with the score that the server would give them, the highest first; people who are followed
+   from picture to picture stay in the order of their numbers. */
 export function shownPeople(response, { person, keypoint }) {
   return (response?.results ?? [])
     .filter((each) => each.bbox_score >= person)
     .map((each) => ({ ...each, score: score(each, keypoint) }))
-    .sort((a, b) => b.score - a.score);
+    .sort((a, b) => (a.track_id ?? 0) - (b.track_id ?? 0) || b.score - a.score);
 }
 
 /* The response as if it had been asked for with these thresholds. */

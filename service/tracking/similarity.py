@@ -1,4 +1,4 @@
-"""How alike people are: by their boxes, and by their poses."""
+"""How alike people are by their poses; `model.contract.boxes` compares their boxes."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,8 @@ import numpy as np
 
 from model.contract.arrays import DoubleArray
 from model.contract.coco import PersonPose
-from model.contract.crop import Box
 from model.contract.scoring import oks
 from service.tracking.carrying import SEEN
-
-
-def box_overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> DoubleArray:
-    """(N, M) intersection over union of N boxes with M others, 0..1."""
-    if not boxes or not others:
-        return np.zeros((len(boxes), len(others)))
-    first, second = np.array(boxes, dtype=np.float64), np.array(others, dtype=np.float64)
-    ends, other_ends = first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:]
-    sides = np.minimum(ends[:, None], other_ends) - np.maximum(first[:, None, :2], second[:, :2])
-    shared = np.prod(np.maximum(sides, 0), axis=-1)
-    areas, other_areas = np.prod(first[:, 2:], axis=1), np.prod(second[:, 2:], axis=1)
-    return np.asarray(shared / (areas[:, None] + other_areas - shared), dtype=np.float64)
 
 
 def pose_similarities(

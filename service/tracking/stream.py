@@ -79,16 +79,11 @@ class FramePlace:
     ) -> ImageResult:
         options, clock = call.options.for_pipeline(), StageClock()
         time_s = self._number / tracking.frame_rate if tracking.frame_rate else arrival
-        await _wait(self._decoding, clock)  # before it takes room, so that no later frame keeps an earlier one out
+        began = time.perf_counter()
+        await self._decoding.came.wait()  # before it takes room, so that no later frame keeps an earlier one out
+        clock.seconds["queue"] += time.perf_counter() - began
         async with pipeline.decoded(job, clock) as image:
             self._decoding.leave()
-            frame = Frame(image, time_s, known_people(image, job, options))
-            await _wait(self._following, clock)
-            result = await self._session.run(pipeline, frame, job.image_id, options, tracking, clock)
+            frame = Frame(image, time_s, job.image_id, options, tracking, known_people(image, job, options))
+            result = await self._session.run(pipeline, frame, clock, self._following)
         return replace(result, pixels=None)
-
-
-async def _wait(turn: Turn, clock: StageClock) -> None:
-    began = time.perf_counter()
-    await turn.came.wait()
-    clock.seconds["queue"] += time.perf_counter() - began

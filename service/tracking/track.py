@@ -8,7 +8,7 @@ from model.contract.arrays import DoubleArray
 from model.contract.coco import PersonPose
 from model.contract.crop import Box
 from service.tracking.carrying import common_motion
-from service.tracking.smoothing import OneEuro
+from service.tracking.smoothing import OneEuro, trust_in
 
 VELOCITY_GAIN = 0.3
 """How much of a new velocity is believed."""
@@ -58,11 +58,16 @@ class Track:
             self.velocity = self.velocity + VELOCITY_GAIN * (velocity - self.velocity)
         self.pose, self.time_s, self.lost = pose, time_s, False
 
+    def hold(self, pose: PersonPose, time_s: float) -> None:
+        """Take a pose that does not tell where the person is: its box stays where it is expected."""
+        self.pose, self.time_s = replace(pose, box=self.expected(time_s).box), time_s
+
     def smoothed(self) -> PersonPose:
         """The newest pose with smoothed keypoints and box; to be called once a frame."""
         x, y, width, height = self.pose.box
         points = np.vstack([self.pose.keypoints, [[x, y], [x + width, y + height]]])
-        smooth = self.filter.smooth(points, float(np.sqrt(width * height)), self.time_s, self.velocity)
+        trust = np.append(trust_in(self.pose.keypoint_scores.astype(np.float64)), [1.0, 1.0])
+        smooth = self.filter.smooth(points, float(np.sqrt(width * height)), self.time_s, self.velocity, trust)
         (left, top), (right, bottom) = smooth[-2:].tolist()
         return replace(self.pose, box=(left, top, right - left, bottom - top), keypoints=smooth[:-2])
 

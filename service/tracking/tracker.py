@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from model.contract.boxes import box_overlaps
 from model.contract.coco import PersonPose
 from model.contract.crop import Box
 from model.contract.detections import ScoredBox
 from service.tracking.assignment import Matches, match
 from service.tracking.carrying import carried_box
-from service.tracking.similarity import box_overlaps, pose_similarities
+from service.tracking.similarity import pose_similarities
 from service.tracking.track import Track
 
 LOW_PART = 0.5
@@ -106,22 +107,27 @@ class Tracker:
             for box, track in zip(boxes, self.followed, strict=True)
         ]
 
-    def carry(self, poses: Sequence[PersonPose], time_s: float) -> bool:
+    def carry(self, poses: Sequence[PersonPose], time_s: float, *, patient: bool = False) -> bool:
         """Follow everybody without the detector.
 
         Args:
             poses: in the `expected` boxes.
             time_s: of the frame.
+            patient: who is not surely where it is thought to be is held there for now, as the detector has just looked.
 
         Returns:
             Whether all are surely where they are thought to be; if not, nothing is changed and the detector must look.
         """
-        carried = [self._carried(track, pose, time_s) for track, pose in zip(self.followed, poses, strict=True)]
+        tracks = self.followed
+        carried = [self._carried(track, pose, time_s) for track, pose in zip(tracks, poses, strict=True)]
         sure = [pose for pose in carried if pose is not None]
-        if len(sure) < len(carried) or _share_a_place(sure):
+        if not patient and (len(sure) < len(carried) or _share_a_place(sure)):
             return False
-        for track, pose in zip(self.followed, sure, strict=True):
-            track.follow(pose, time_s)
+        for track, pose, moved in zip(tracks, poses, carried, strict=True):
+            if moved is None:
+                track.hold(pose, time_s)
+            else:
+                track.follow(moved, time_s)
         return True
 
     def worth_posing(self, found: Sequence[ScoredBox], threshold: float, time_s: float) -> list[ScoredBox]:

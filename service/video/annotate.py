@@ -19,6 +19,7 @@ from service.overlay import draw_people
 from service.pipeline import Pipeline
 from service.video.errors import VideoBrokenError, VideoWriteError
 from service.video.estimate import FrameResult, VideoOptions, estimate_video
+from service.video.reader import shown
 from service.video.writer import VideoWriter
 
 AHEAD = 4
@@ -72,7 +73,7 @@ async def annotate_video(
     """
     account, began = VideoAccount(), time.monotonic()
     with _Output(targets, pipeline.estimator.spec.skeleton, options) as output, _progress(quiet) as progress:
-        task = progress.add_task(Path(source).name, total=None, rate="")
+        task = progress.add_task(Path(shown(source)).name, total=None, rate="")
         try:
             async with aclosing(estimate_video(source, pipeline, options)) as frames:
                 async for frame in frames:

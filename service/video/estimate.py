@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Any
 
 from model.contract.coco import order_by_score
 from model.contract.detections import ScoredBox
@@ -14,12 +15,14 @@ from service.pipeline import Pipeline
 from service.threads import StageClock
 from service.tracking.options import TrackingOptions
 from service.tracking.session import Frame, TrackingSession
+from service.tracking.turns import Turn, Turns
 from service.video.errors import VideoBrokenError
 from service.video.feed import FrameFeed
 from service.video.reader import VideoFrame, VideoInfo
 
 AT_ONCE = 4
-"""Frames under way together where each is answered for itself."""
+"""Frames of a file under way together; of a live source one, the newest."""
+AnswerFrame = Callable[[VideoFrame], Coroutine[Any, Any, ImageResult]]
 
 
 @dataclass(frozen=True)
@@ -69,34 +72,49 @@ async def estimate_video(source: str, pipeline: Pipeline, options: VideoOptions)
     feed = FrameFeed(source)
     try:
         video = await feed.open()
-        answers = _each(feed, pipeline, options.pose) if options.tracking is None else _tracked(feed, pipeline, options)
-        async with aclosing(answers):
+        answer = _alone(pipeline, options.pose) if options.tracking is None else _followed(pipeline, options)
+        async with aclosing(_in_order(feed.frames(), answer, 1 if video.live else AT_ONCE)) as answers:
             async for frame, result in answers:
                 yield FrameResult(video, frame.index, frame.time_s, result)
     finally:
         await feed.close()
 
 
-async def _tracked(
-    feed: FrameFeed, pipeline: Pipeline, options: VideoOptions
-) -> AsyncGenerator[tuple[VideoFrame, ImageResult]]:
-    session, tracking = TrackingSession(), options.tracking or TrackingOptions()
-    async for frame in feed.frames():
-        seen = Frame(frame.pixels, frame.time_s, _known(frame, options.pose))
-        yield frame, await session.run(pipeline, seen, frame.index, options.pose, tracking, StageClock())
+def _alone(pipeline: Pipeline, options: PoseOptions) -> AnswerFrame:
+    """Answers each frame for itself."""
+    return lambda frame: _answer(frame, pipeline, options)
 
 
-async def _each(
-    feed: FrameFeed, pipeline: Pipeline, options: PoseOptions
+def _followed(pipeline: Pipeline, options: VideoOptions) -> AnswerFrame:
+    """Follows the people from frame to frame."""
+    session, turns = TrackingSession(), Turns()
+    tracking = options.tracking or TrackingOptions()
+
+    def answer(frame: VideoFrame) -> Coroutine[Any, Any, ImageResult]:
+        known = _known(frame, options.pose)
+        seen = Frame(frame.pixels, frame.time_s, frame.index, options.pose, tracking, known)
+        return follow(seen, turns.stand())
+
+    async def follow(frame: Frame, turn: Turn) -> ImageResult:
+        try:
+            return await session.run(pipeline, frame, StageClock(), turn)
+        finally:
+            turn.leave()
+
+    return answer
+
+
+async def _in_order(
+    frames: AsyncIterator[VideoFrame], answer: AnswerFrame, at_once: int
 ) -> AsyncGenerator[tuple[VideoFrame, ImageResult]]:
     """Some frames together, answered in order; those before a break of the video are answered before it is told."""
     under_way: deque[tuple[VideoFrame, asyncio.Task[ImageResult]]] = deque()
     broken: VideoBrokenError | None = None
     try:
         try:
-            async for frame in feed.frames():
-                under_way.append((frame, asyncio.create_task(_answer(frame, pipeline, options))))
-                if len(under_way) == AT_ONCE:
+            async for frame in frames:
+                under_way.append((frame, asyncio.create_task(answer(frame))))
+                if len(under_way) == at_once:
                     yield await _first(under_way)
         except VideoBrokenError as error:
             broken = error

@@ -1,5 +1,8 @@
 """Frames of a video file or of a live source, upright, with their times."""
 
+import errno
+import re
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +28,11 @@ VIDEO_SUFFIXES = frozenset(
 CAMERA = "/dev/video"
 DEFAULT_RATE = 30.0
 """Frames a second of a source that does not say."""
+LIVE_TIMEOUT_S = 10
+"""A live source that brings nothing for so long is gone."""
+RTSP = {"rtsp_flags": "prefer_tcp"}
+"""Options of FFmpeg's demuxer, which others pass over: a packet that UDP loses smears the picture until the next key
+frame. A server without TCP is asked for UDP."""
 MISSING_PART_S = 0.5
 """A file that ends so much before the time its head names is broken."""
 
@@ -100,7 +108,9 @@ class VideoReader:
                 yield frame
                 count += 1
         except av.FFmpegError as error:
-            raise VideoBrokenError(f"{self.info.name}: broken after {count} frames: {error.strerror}.") from error
+            quiet = isinstance(error, av.error.ExitError)  # its clock ran out
+            reason = _quiet() if quiet else error.strerror
+            raise VideoBrokenError(f"{self.info.name}: broken after {count} frames: {reason}.") from error
 
     def _check_end(self, count: int, last: float) -> None:
         """A file that was cut off ends without an error of its decoder."""
@@ -112,6 +122,11 @@ class VideoReader:
             raise VideoBrokenError(
                 f"{name}: ends after {count} frames, {shown:.1f} s, of {self._seconds:.1f} s; the file was cut off."
             )
+
+
+def shown(source: str) -> str:
+    """A source as answers, file names and messages name it: without a network stream's user and password."""
+    return re.sub(r"(?<=://)[^/]*@", "", source)
 
 
 def is_live(source: str) -> bool:
@@ -133,15 +148,35 @@ def open_video(source: str) -> Generator[VideoReader]:
         VideoOpenError: there is no such source, or no video in it.
     """
     av = require_av()
-    live = is_live(source)
+    live, camera, began = is_live(source), source.startswith(CAMERA), time.monotonic()
     try:
-        container = av.open(source, format="v4l2" if source.startswith(CAMERA) else None, timeout=10 if live else None)
+        container = av.open(source, "r", "v4l2" if camera else None, RTSP, timeout=LIVE_TIMEOUT_S if live else None)
     except (av.FFmpegError, OSError) as error:
-        raise VideoOpenError(f"{source}: cannot be opened as a video: {error.strerror}.") from error
+        silent = live and time.monotonic() - began >= LIVE_TIMEOUT_S
+        told = f"{shown(source)}: cannot be opened as a video: {_quiet() if silent else error.strerror}."
+        raise VideoOpenError(told + _advice(error, camera=camera)) from error
     with container:
         if not container.streams.video:
-            raise VideoOpenError(f"{source}: there is no video in it.")
-        yield VideoReader(container, source, live=live)
+            raise VideoOpenError(f"{shown(source)}: there is no video in it.")
+        yield VideoReader(container, shown(source), live=live)
+
+
+def _quiet() -> str:
+    return f"nothing came for {LIVE_TIMEOUT_S} s"
+
+
+def _advice(error: Exception, *, camera: bool) -> str:
+    """What to do about a source that cannot be opened, as a further sentence."""
+    if isinstance(error, require_av().error.HTTPUnauthorizedError):
+        return " Give user and password in the address: rtsp://USER:PASSWORD@HOST/..."
+    if not camera or not isinstance(error, OSError):
+        return ""
+    advice = {
+        errno.ENOENT: " `ls /dev/video*` names the cameras that are there.",
+        errno.EACCES: " Its group, on most systems `video`, may use it.",
+        errno.EBUSY: " Another program uses it.",
+    }
+    return advice.get(error.errno or 0, "")
 
 
 def _seconds(container: "InputContainer", stream: "VideoStream") -> float:

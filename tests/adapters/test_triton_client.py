@@ -1,7 +1,5 @@
 """Triton's own client against a running server; `make test-adapters` installs it and runs this."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,15 +17,9 @@ def triton() -> Any:
 
 
 @pytest.fixture(scope="module")
-def client(triton: Any) -> Iterator[Any]:
-    command = [sys.executable, "-m", "service.cli", "serve", "--http-port", "0", "--grpc-port", "0", "--threads", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(6)]
-        address = lines[1].split()[1].removeprefix("http://").rstrip("/")
-        with triton.InferenceServerClient(address) as client:
-            yield client
-        process.terminate()
+def client(triton: Any, address: str) -> Iterator[Any]:
+    with triton.InferenceServerClient(address) as client:
+        yield client
 
 
 def files(triton: Any, *names: str) -> Any:

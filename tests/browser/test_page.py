@@ -171,6 +171,17 @@ def test_the_camera_is_live(page: Page) -> None:
     expect(page.locator("#people > li")).to_have_count(1)
 
 
+def test_people_before_the_camera_keep_their_numbers(page: Page) -> None:
+    with page.expect_websocket() as opened:
+        page.click("#live")
+    expect(page.locator("#people .number")).to_have_text(["1", "2"])
+    opened.value.wait_for_event("framereceived", lambda text: '"track_id":2' in str(text))
+    expect(page.locator("#people button").first).to_have_attribute("aria-label", re.compile(r"^Person 1, score"))
+    page.uncheck("#follow")  # told to the server while it streams
+    opened.value.wait_for_event("framereceived", lambda text: "track_id" not in str(text))
+    page.click("#live")
+
+
 def test_a_camera_that_is_refused_says_what_to_do(browser: Browser, address: str) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -202,7 +213,17 @@ def test_all_is_reached_by_the_keyboard_in_order(page: Page) -> None:
         reached.append(
             page.evaluate("(({ id, dataset, tagName }) => id || dataset.sample || tagName)(document.activeElement)")
         )
-    order = ["theme", "file", "live", "astronaut.jpg", "person-threshold", "keypoint-threshold", "boxes", "flip"]
+    order = [
+        "theme",
+        "file",
+        "live",
+        "astronaut.jpg",
+        "person-threshold",
+        "keypoint-threshold",
+        "boxes",
+        "flip",
+        "follow",
+    ]
     order += ["save-json", "save-image", "tab-curl", "copy", "snippet"]
     places = [reached.index(name) for name in order]
     assert places == sorted(places)

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from model.contract.arrays import ImageArray
-from tests.service.http_client import PNG, check_problem
 
 STORED = {
     1: None,
@@ -52,8 +51,3 @@ async def test_people_are_where_they_are_in_the_upright_picture(
     assert (image["width"], image["height"]) == (upright["width"], upright["height"]) == (320, 240)
     assert len(found) == len(expected) == 2
     assert np.abs(found - expected).max() <= 1
-
-
-async def test_heic_is_refused_with_what_to_send_instead(client: httpx.AsyncClient) -> None:
-    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
-    check_problem(await client.post("/v1/pose", content=heic, headers=PNG), 415, "HEIC")

@@ -14,6 +14,7 @@ from model.contract.spec import (
     DetectorSpec,
     PoseSpec,
     Provenance,
+    keeps_ap,
     load_detector_spec,
     load_pose_spec,
     sha256_of,
@@ -146,3 +147,9 @@ def test_wrong_values_are_refused(bundle: Path, change: dict[str, Any]) -> None:
     edit(bundle, change)
     with pytest.raises(BundleError, match="cannot be read"):
         load_pose_spec(bundle)
+
+
+def test_a_precision_stands_for_fp32_to_half_a_point_of_ap() -> None:
+    assert keeps_ap(0.5, 0.495)  # 0.5 - 0.495 is a little more than 0.005 in binary
+    assert keeps_ap(0.3, 0.4)
+    assert not keeps_ap(0.5, 0.4949)

@@ -58,6 +58,27 @@ def test_a_broken_annotation_file_is_named(data: Path) -> None:
         read_samples(data, source(), COCO_17)
 
 
+def test_it_is_told_who_is_left_out_and_why(data: Path) -> None:
+    path = data / "train.json"
+    content = json.loads(path.read_text())
+    crowd, nobody, flat, astray, *_ = content["annotations"]
+    crowd["iscrowd"], flat["area"], nobody["keypoints"], astray["keypoints"][0] = 1, 0, [0] * 51, 130.0
+    path.write_text(json.dumps(content))
+    told: list[str] = []
+    samples = read_training_samples(data, (source(),), COCO_17, told.append)
+    assert [sample.person.id for sample in samples] == [entry["id"] for entry in content["annotations"][3:]]
+    assert told == [
+        "train.json: 3 of 6 people; left out: 1 x crowd, 1 x no labelled keypoint, 1 x no area; "
+        "1 keypoints are labelled outside their photograph and stay"
+    ]
+
+
+def test_of_a_whole_file_the_people_are_counted(data: Path) -> None:
+    told: list[str] = []
+    read_samples(data, source(), COCO_17, told.append)
+    assert told == ["train.json: 6 of 6 people"]
+
+
 def test_another_skeleton_is_named(data: Path) -> None:
     with pytest.raises(DataError, match=r"train\.json has keypoints .*mpii-16 is needed"):
         read_samples(data, source(), MPII_16)

@@ -10,14 +10,7 @@ from model.contract.arrays import FloatArray, ImageArray
 from model.contract.detections import ScoredBox
 from model.contract.spec import DetectorSpec, Provenance
 from model.detector.boxes import BoxDataError, read_person_boxes
-from model.detector.evaluate import (
-    box_overlaps,
-    find_all,
-    find_people,
-    measure,
-    read_image,
-    recall_at,
-)
+from model.detector.evaluate import find_all, find_people, measure, read_image, recall_at
 
 SPEC = DetectorSpec(Provenance("d", "1", "a", "MIT", {}, {}), (64, 64), needs_nms=True)
 NOBODY: list[ScoredBox] = []
@@ -54,11 +47,6 @@ def test_one_box_stands_for_one_person_and_must_be_likely(box_folder: Path) -> N
     found = {7: [ScoredBox(first, 0.9), ScoredBox(first, 0.8), ScoredBox(second, 0.2)], 9: NOBODY}
     assert recall_at(images, found, score=0.3, iou=0.5) == 0.5
     assert recall_at(images, found, score=0.1, iou=0.5) == 1.0
-
-
-def test_overlap_of_known_boxes() -> None:
-    boxes, others = np.array([[0.0, 0.0, 2.0, 2.0]]), np.array([[1.0, 0.0, 2.0, 2.0], [5.0, 5.0, 1.0, 1.0]])
-    np.testing.assert_allclose(box_overlaps(boxes, others), [[1 / 3, 0.0]])
 
 
 def test_an_image_of_another_size_is_named(box_folder: Path) -> None:

@@ -1,14 +1,22 @@
 """The clients over gRPC against the application's server."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from grpc import StatusCode, aio
 
 from service.client import AsyncGrpcPoseClient, GrpcPoseClient, Patience, PoseError, ServerUnreachableError
+from service.client.rpc import error_of
+from service.rpc_server import start_rpc
 from tests.service.rpc_client import rpc_server
+
+STREAMS = 6
 
 
 @pytest.fixture
@@ -66,6 +74,47 @@ async def test_frames_may_come_from_an_async_source(target: str, photo: bytes) -
 
     async with AsyncGrpcPoseClient(target) as client:
         assert len([answer async for answer in client.stream(camera())]) == 2
+
+
+async def test_a_server_that_ends_says_so_while_frames_are_sent(app: FastAPI, photo: bytes) -> None:
+    """The blocking client always hears it. grpc.aio forgets the status if a frame was under way; it tells no fault."""
+    server, loop, begun = await start_rpc(app.state.service), asyncio.get_running_loop(), asyncio.Semaphore(0)
+    target = f"127.0.0.1:{server.port}"
+
+    def blocking() -> None:
+        with GrpcPoseClient(target) as client:
+            answers = client.stream(repeat(photo))
+            next(answers)
+            loop.call_soon_threadsafe(begun.release)
+            deque(answers, 0)
+
+    async def waiting() -> None:
+        async with AsyncGrpcPoseClient(target) as client:
+            answers = client.stream(repeat(photo))
+            await anext(answers)
+            begun.release()
+            async for _ in answers:
+                pass
+
+    with ThreadPoolExecutor(STREAMS) as threads:
+        streams = [loop.run_in_executor(threads, blocking) for _ in range(STREAMS)]
+        streams += [asyncio.create_task(waiting()) for _ in range(STREAMS)]
+        for _ in streams:
+            await begun.acquire()
+        app.state.service.drain()
+        await server.stop(20)
+        ends = await asyncio.gather(*streams, return_exceptions=True)
+    kinds = [end.kind for end in ends if isinstance(end, PoseError)]
+    assert kinds[:STREAMS] == ["unavailable"] * STREAMS
+    assert len(kinds) == 2 * STREAMS
+    assert set(kinds) <= {"unavailable", "unreachable"}
+
+
+@pytest.mark.parametrize("code", [StatusCode.CANCELLED, StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED])
+def test_a_call_that_nobody_answered_may_be_sent_again(code: StatusCode) -> None:
+    error = error_of(aio.AioRpcError(code, aio.Metadata(), aio.Metadata(), "at the very end"))
+    assert isinstance(error, ServerUnreachableError)
+    assert error.may_be_retried
 
 
 async def test_nobody_there_is_unreachable() -> None:

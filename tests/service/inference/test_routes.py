@@ -155,7 +155,8 @@ async def test_a_draining_server_has_no_ready_model(client: httpx.AsyncClient, a
     ("path", "words"),
     [
         ("/v2/models/none/infer", "No model is called 'none'"),
-        ("/v2/models/fake-pose/infer", "infer with pose"),
+        ("/v2/models/fake-pose/infer", "Infer with pose; for boxes alone ask it"),
+        ("/v2/models/fake-detector/infer", "send the input boxes"),
         ("/v2/models/pose/versions/9/infer", "loaded is 1.2.3"),
     ],
 )

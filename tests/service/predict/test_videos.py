@@ -111,3 +111,31 @@ def test_a_fault_of_ours_costs_one_video(
     assert first["image"]["error"]["status"] == 500  # type: ignore[index]
     assert len(others) == 2
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_frames_that_a_live_source_dropped_do_not_count(
+    tmp_path: Path, settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = videos.estimate_video
+
+    async def every_third(source: str, *others: Any) -> Any:
+        async for frame in answer(source, *others):
+            if frame.index % 3 == 0:
+                yield frame
+
+    monkeypatch.setattr(videos, "estimate_video", every_third)
+    film = str(make_film(tmp_path / "film.mp4"))
+    assert predict([film], Wanted(jsonl=tmp_path / "a.jsonl"), Choices(most_frames=3), settings) == 0
+    assert [line["image"]["frame"] for line in lines_of(tmp_path / "a.jsonl")] == [0, 3, 6]
+
+
+def test_the_password_of_a_stream_is_written_nowhere(
+    tmp_path: Path, settings: ServiceSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = Wanted(jsonl=tmp_path / "a.jsonl", overlays=tmp_path / "drawn")
+    assert predict(["rtsp://me:secret@127.0.0.1:1/film"], wanted, Choices(), settings) == 1
+    (line,) = lines_of(tmp_path / "a.jsonl")
+    assert line["image"]["id"] == "rtsp://127.0.0.1:1/film"
+    printed = capsys.readouterr()
+    assert "secret" not in printed.out + printed.err + (tmp_path / "a.jsonl").read_text()
+    assert "Connection refused" in printed.err

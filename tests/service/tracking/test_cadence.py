@@ -30,6 +30,35 @@ def test_a_surprise_makes_them_frequent_again() -> None:
         assert frames_to_next_look(cadence) == 1
 
 
+def test_surprises_that_go_on_are_looked_at_less_often() -> None:
+    cadence, gaps = Cadence(10), list[int]()
+    for _ in range(6):
+        cadence.look(SOMEBODY, alarmed=False)
+        gaps.append(frames_to_next_look(cadence))
+    assert gaps == [1, 2, 3, 4, 4, 4]
+    cadence.look(NOTHING, alarmed=False)
+    cadence.look(SOMEBODY, alarmed=False)
+    assert frames_to_next_look(cadence) == 1
+
+
+def test_an_unsure_pose_waits_for_some_frames_after_a_look() -> None:
+    cadence = Cadence(10)
+    cadence.look(NOTHING, alarmed=False)
+    patience = list[bool]()
+    for _ in range(5):
+        patience.append(cadence.patient)
+        cadence.pass_frame()
+    assert patience == [True, True, True, False, False]
+    assert not Cadence(1).patient
+
+
+def test_it_is_known_when_the_next_look_is_due() -> None:
+    cadence = Cadence(10)
+    cadence.look(NOTHING, alarmed=False)
+    cadence.look(NOTHING, alarmed=False)
+    assert [cadence.due_after(frames) for frames in range(5)] == [False, False, False, True, True]
+
+
 def test_every_frame_is_looked_at_if_asked_for() -> None:
     cadence = Cadence(1)
     for _ in range(4):

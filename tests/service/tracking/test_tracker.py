@@ -131,3 +131,15 @@ def test_carried_boxes_stay_in_the_image() -> None:
     assert tracker.carry([moved(at_border, 10)], 0.03)
     x, _, width, _ = tracker.answered[0].pose.box
     assert x + width == pytest.approx(640)
+
+
+def test_who_seems_to_jump_makes_the_detector_look_or_is_held_while_it_has_just_looked(tracker: Tracker) -> None:
+    jumped = moved(LEFT, 60)
+    assert not tracker.carry([jumped, RIGHT], 0.03)
+    assert [track.pose for track in tracker.answered] == [LEFT, RIGHT]
+    assert tracker.carry([jumped, RIGHT], 0.03, patient=True)
+    left, right = tracker.answered
+    assert left.pose.box == LEFT.box
+    assert left.pose.keypoints.tolist() == jumped.keypoints.tolist()
+    assert right.pose.box == pytest.approx(RIGHT.box)
+    assert left.velocity.tolist() == [0, 0]

@@ -1,12 +1,17 @@
+import errno
+import socket
 import struct
 import sys
 from pathlib import Path
 
+import av
+import av.error
 import numpy as np
 import pytest
 
+from service.video import reader
 from service.video.errors import VideoBrokenError, VideoOpenError, VideoPackageError
-from service.video.reader import VideoFrame, is_live, is_video, open_video
+from service.video.reader import VideoFrame, is_live, is_video, open_video, shown
 from service.video.writer import VideoWriter
 from tests.service.video.films import RATE, make_film, picture
 
@@ -78,6 +83,61 @@ def test_an_mp4_without_its_head_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(VideoOpenError, match=r"film\.mp4"), open_video(str(path)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("source", "number", "words"),
+    [
+        ("/dev/video7", errno.ENOENT, "No such file or directory. `ls /dev/video*` names the cameras that are there."),
+        ("/dev/video0", errno.EACCES, "Permission denied. Its group, on most systems `video`, may use it."),
+        ("/dev/video0", errno.EBUSY, "Device or resource busy. Another program uses it."),
+        ("/dev/video0", errno.EIO, "Input/output error."),
+        ("a.mp4", errno.EACCES, "Permission denied."),
+    ],
+)
+def test_a_source_that_cannot_be_opened_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, source: str, number: int, words: str
+) -> None:
+    def refuse(file: str, _: str, format_name: str | None, *__: object, **___: object) -> None:
+        assert format_name == ("v4l2" if source.startswith("/dev") else None)
+        av.error.err_check(-number, file)
+
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(VideoOpenError) as error, open_video(source):
+        pass
+    assert error.value.detail == f"{source}: cannot be opened as a video: {words}"
+
+
+def test_a_camera_of_which_there_is_no_driver_is_named() -> None:
+    with (
+        pytest.raises(VideoOpenError, match=r"/dev/video99: cannot be opened as a video: No such file"),
+        open_video("/dev/video99"),
+    ):
+        pass
+
+
+def test_a_stream_that_wants_a_password_says_how_to_give_it_and_never_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: str, *_: object, **__: object) -> None:
+        av.error.err_check(-int.from_bytes(b"\xf8401", "little"), file)  # FFmpeg's own number for it
+
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(VideoOpenError) as error, open_video("rtsp://me:se@cret@camera:554/1"):
+        pass
+    assert error.value.detail.startswith("rtsp://camera:554/1: cannot be opened as a video: Server returned 401")
+    assert "rtsp://USER:PASSWORD@HOST" in error.value.detail
+    assert "se@cret" not in error.value.detail
+    assert shown("film@home.mp4") == "film@home.mp4"
+
+
+def test_a_stream_of_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "LIVE_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/1"
+        with (
+            pytest.raises(VideoOpenError, match=r"cannot be opened as a video: nothing came for 0\.2 s"),
+            open_video(address),
+        ):
+            pass
 
 
 def test_without_pyav_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
