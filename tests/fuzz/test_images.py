@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-FORMATS = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif")
+from service.doctor.extras import has_module
+from tests.service.test_heic import heic
+
+HEIC = ("heic",) if has_module("pillow_heif") else ()
+FORMATS = ("jpeg", "png", "webp", "bmp", "tiff", "gif", "avif", *HEIC)
 ALLOWED = {200, 400, 413, 415, 422}
 TYPE = {"Content-Type": "application/octet-stream"}
 
 
 def sample(extension: str) -> bytes:
     pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    if extension == "heic":
+        return heic(Image.fromarray(cv2.GaussianBlur(pixels, (0, 0), 3)))
     return cv2.imencode(f".{extension}", cv2.GaussianBlur(pixels, (0, 0), 3))[1].tobytes()
 
 

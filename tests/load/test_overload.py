@@ -53,7 +53,9 @@ async def test_ten_times_the_capacity(server: Server, photo_of_one: bytes, say: 
     assert len(answered) > len(usual) / 2  # all of them, on a machine that stays as fast as it was measured
     assert set(statuses) == {200, 429}
     assert all(wait.isdigit() and 1 <= int(wait) <= 60 for wait in waits)
-    assert at_1000 < max(3 * at_80, 2 * promised + lag)  # a line as long as `max_in_flight` would be 30 times FEWEST
+    # Other processes may hold the machine up for a while, and of some hundred answers 1% is one or two. A line that
+    # only `max_in_flight` bounds, 32 times FEWEST, is far beyond this.
+    assert at_1000 < max(3 * at_80, 4 * promised + lag)
     assert pace > 0.3 * min(rates)  # the client and the refusals share the cores with the models
     assert growth < MOST_GROWTH
     assert {answer.status for answer in next_ones} == {200}

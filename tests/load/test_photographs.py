@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from model.contract.image import decode_image
+from model.contract.image import ImageLimits
+from service.decoding import decode_image
 from tests.load.raw import Answer, ask, pose_request
 from tests.load.server import Server
 
-REASONS = ("truncated or corrupt", "not served")
+REASONS = ("truncated or corrupt", "not served", "extra `heic`")
 
 
 async def test_every_photograph_is_answered_as_its_upright_twin_or_refused(
@@ -41,7 +42,7 @@ def _upright_png(data: bytes) -> bytes:
     if data[4:8] != b"ftyp" and (picture := Image.open(io.BytesIO(data))).mode in {"RGB", "L"}:
         ImageOps.exif_transpose(picture).convert("RGB").save(file, "png")
     else:
-        Image.fromarray(decode_image(data)).save(file, "png")
+        Image.fromarray(decode_image(data, ImageLimits())).save(file, "png")
     return file.getvalue()
 
 

@@ -80,7 +80,7 @@ def test_limits_are_decided_from_the_header(scene: ImageArray, monkeypatch: pyte
     import pillow_heif  # noqa: PLC0415 - an extra
 
     data = heic(Image.fromarray(scene))
-    monkeypatch.setattr(pillow_heif, "open_heif", lambda *_, **__: pytest.fail("it was decoded"))
+    monkeypatch.delattr(pillow_heif, "open_heif")  # what decodes
     assert reason_of(data, ImageLimits(max_pixels=320 * 240 - 1)) == "too_many_pixels"
     assert reason_of(data, ImageLimits(max_bytes=len(data) - 1)) == "too_many_bytes"
 

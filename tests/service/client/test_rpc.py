@@ -16,7 +16,7 @@ from service.client.rpc import error_of
 from service.rpc_server import start_rpc
 from tests.service.rpc_client import rpc_server
 
-STREAMS = 6
+STREAMS = 4
 
 
 @pytest.fixture
@@ -84,26 +84,28 @@ async def test_a_server_that_ends_says_so_while_frames_are_sent(app: FastAPI, ph
     def blocking() -> None:
         with GrpcPoseClient(target) as client:
             answers = client.stream(repeat(photo))
-            next(answers)
+            next(answers, None)
             loop.call_soon_threadsafe(begun.release)
             deque(answers, 0)
 
     async def waiting() -> None:
         async with AsyncGrpcPoseClient(target) as client:
             answers = client.stream(repeat(photo))
-            await anext(answers)
+            await anext(answers, None)
             begun.release()
             async for _ in answers:
                 pass
 
-    with ThreadPoolExecutor(STREAMS) as threads:
-        streams = [loop.run_in_executor(threads, blocking) for _ in range(STREAMS)]
-        streams += [asyncio.create_task(waiting()) for _ in range(STREAMS)]
-        for _ in streams:
-            await begun.acquire()
-        app.state.service.drain()
-        await server.stop(20)
-        ends = await asyncio.gather(*streams, return_exceptions=True)
+    threads = ThreadPoolExecutor(STREAMS)
+    streams = [loop.run_in_executor(threads, blocking) for _ in range(STREAMS)]
+    streams += [asyncio.create_task(waiting()) for _ in range(STREAMS)]
+    all_begun = asyncio.gather(*(begun.acquire() for _ in streams))
+    await asyncio.wait({all_begun, *streams}, return_when=asyncio.FIRST_COMPLETED)  # one that ends now fails the test
+    app.state.service.drain()
+    await server.stop(20)
+    ends = await asyncio.gather(*streams, return_exceptions=True)
+    threads.shutdown()
+    assert all_begun.done()
     kinds = [end.kind for end in ends if isinstance(end, PoseError)]
     assert kinds[:STREAMS] == ["unavailable"] * STREAMS
     assert len(kinds) == 2 * STREAMS
