@@ -18,6 +18,7 @@ class Guess:
 
     Attributes:
         poses: in the order of the tracks.
+        taken: they were of use.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Guess:
         """
         self._tracks, self._boxes = list(tracks), [box for box, _ in boxes]
         self.poses = asyncio.create_task(poses)
+        self.taken = False
 
     def fits(self, tracks: Sequence[Track], expected: Sequence[ScoredBox]) -> bool:
         """Whether the same people are followed still, and are expected about where they were guessed."""

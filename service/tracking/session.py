@@ -27,6 +27,8 @@ from service.tracking.turns import Turn
 
 AHEAD = 2
 """Frames behind the one that is followed whose poses are computed already."""
+WARY = 6
+"""Frames in which nothing is guessed after a guess that was of no use: where people jump, guesses only cost."""
 
 
 class Frame(NamedTuple):
@@ -84,6 +86,7 @@ class TrackingSession:
         self._skeleton: Skeleton | None = None
         self._tracker = Tracker(())
         self._line: list[InLine] = []
+        self._wary = 0
 
     async def run(self, pipeline: Pipeline, frame: Frame, clock: StageClock, turn: Turn) -> ImageResult:
         """Answer one frame once its turn has come; to be called in the order of the frames.
@@ -100,17 +103,20 @@ class TrackingSession:
             await self._follow(place)
             return self._result(frame, clock)
         finally:
+            self._wary = WARY if place.guess and not place.guess.taken else max(0, self._wary - 1)
             place.drop()
             self._line.remove(place)
             self._look_ahead()
 
     def _look_ahead(self) -> None:
         """Begin with the poses of the next frames, where the detector will probably not look."""
+        if self._wary or not self._tracker.answered:
+            return
         for before, place in enumerate(self._line[: AHEAD + 1]):
             looks = place.frame.known is not None or self._cadence.due_after(before)
-            if before and place.guess is None and self._tracker.followed and not looks:
+            if before and place.guess is None and not looks:
                 boxes = self._tracker.expected(place.frame.time_s)
-                place.guess = Guess(self._tracker.followed, boxes, place.estimate(boxes))
+                place.guess = Guess(self._tracker.answered, boxes, place.estimate(boxes))
 
     def _prepare(self, place: InLine) -> None:
         """Begin anew where the pose network was replaced by one with another skeleton."""
@@ -139,7 +145,8 @@ class TrackingSession:
     async def _carry(self, place: InLine) -> bool:
         time_s = place.frame.time_s
         people = self._tracker.expected(time_s)
-        if place.guess is not None and place.guess.fits(self._tracker.followed, people):
+        if place.guess is not None and place.guess.fits(self._tracker.answered, people):
+            place.guess.taken = True
             poses = await place.guess.poses
         else:
             poses = await place.estimate(people)
@@ -149,7 +156,7 @@ class TrackingSession:
         frame, pipeline = place.frame, place.pipeline
         if frame.known is not None:  # whom the request names is answered
             poses = await place.estimate(frame.known)
-            return self._tracker.look(Look(poses, [], 0.0, len(poses), anew=True), frame.time_s)
+            return self._tracker.look(Look(poses, [], 0.0, len(poses), anew), frame.time_s)
         threshold = frame.options.person_threshold
         low = replace(frame.options, person_threshold=LOW_PART * threshold)
         found = await pipeline.find_people(frame.image, low, place.clock)

@@ -24,6 +24,8 @@ LOW_PART = 0.5
 """Of the threshold: what a person who is known already must still score."""
 LEAST_ALIKE = 0.25
 """Mean of box overlap and OKS."""
+LEAST_ALIKE_LOST = 0.45
+"""Of somebody who is lost: in a crowd a neighbour comes to lie where it was last seen."""
 LEAST_ALIKE_AFTER_CUT = 0.6
 """A flash of light keeps the ids, another scene does not."""
 LEAST_OVERLAP = 0.4
@@ -100,11 +102,13 @@ class Tracker:
         self._size = width, height
 
     def expected(self, time_s: float) -> list[ScoredBox]:
-        """The boxes in which to look for the people who are followed, within the image."""
-        boxes = [track.expected(time_s).box for track in self.followed]
+        """The boxes in which to look for the people who are answered, within the image.
+
+        Whoever was found only once costs no pose until the detector finds it again.
+        """
         return [
-            ScoredBox(_clipped(box, *self._size), track.seen.box_score)
-            for box, track in zip(boxes, self.followed, strict=True)
+            ScoredBox(_clipped(track.expected(time_s).box, *self._size), track.seen.box_score)
+            for track in self.answered
         ]
 
     def carry(self, poses: Sequence[PersonPose], time_s: float, *, patient: bool = False) -> bool:
@@ -118,7 +122,7 @@ class Tracker:
         Returns:
             Whether all are surely where they are thought to be; if not, nothing is changed and the detector must look.
         """
-        tracks = self.followed
+        tracks = self.answered
         carried = [self._carried(track, pose, time_s) for track, pose in zip(tracks, poses, strict=True)]
         sure = [pose for pose in carried if pose is not None]
         if not patient and (len(sure) < len(carried) or _share_a_place(sure)):
@@ -140,7 +144,7 @@ class Tracker:
         return high + [person for person, keep in zip(low, kept, strict=True) if keep]
 
     def missed(self, found: Sequence[ScoredBox], time_s: float) -> list[ScoredBox]:
-        """The boxes of people who are followed and not among those that the detector found."""
+        """The boxes of people who are answered and not among those that the detector found."""
         expected = self.expected(time_s)
         overlaps = box_overlaps([box for box, _ in expected], [box for box, _ in found]).max(axis=1, initial=0)
         return [person for person, overlap in zip(expected, overlaps, strict=True) if overlap < LEAST_OVERLAP]
@@ -164,7 +168,9 @@ class Tracker:
     def _pair(self, tracks: list[Track], poses: list[PersonPose], time_s: float, least: float) -> Matches:
         expected = [track.expected(time_s) for track in tracks]
         overlaps = box_overlaps([pose.box for pose in expected], [pose.box for pose in poses])
-        return match((overlaps + pose_similarities(expected, poses, self._sigmas)) / 2, least)
+        alike = (overlaps + pose_similarities(expected, poses, self._sigmas)) / 2
+        lost = np.array([track.lost for track in tracks], dtype=np.bool_)[:, None]
+        return match(np.where(lost & (alike < LEAST_ALIKE_LOST), 0.0, alike), least)
 
     def _follow(self, tracks: list[Track], poses: list[PersonPose], pairs: list[tuple[int, int]], time_s: float) -> int:
         """Give the tracks their detections; returns how many carried boxes had gone astray."""

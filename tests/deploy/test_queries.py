@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +100,34 @@ def test_grafana_is_given_what_the_dashboard_names() -> None:
 def test_promtool_agrees(command: tuple[str, ...]) -> None:
     done = subprocess.run(["promtool", *command], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_a_server_that_nobody_asks_has_no_errors(tmp_path: Path) -> None:
+    """Not 0 / 0."""
+    series = 'fasterpose_requests_total{instance="a:8000", method="/v1/pose", status="STATUS"}'
+    tried = {
+        "interval": "5s",
+        "input_series": [
+            {"series": series.replace("STATUS", "200"), "values": "0+3x60 180x60"},
+            {"series": series.replace("STATUS", "500"), "values": "0+1x60 60x60"},
+        ],
+        "promql_expr_test": [
+            {"expr": query_of("Errors"), "eval_time": when, "exp_samples": [{"labels": "{}", "value": share}]}
+            for when, share in (("4m", 0.25), ("9m", 0))
+        ],
+    }
+    (tmp_path / "errors.yml").write_text(yaml.safe_dump({"evaluation_interval": "5s", "tests": [tried]}))
+    done = subprocess.run(
+        ["promtool", "test", "rules", "errors.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def query_of(title: str) -> str:
+    """A panel's only query, over all servers and a minute."""
+    (query,) = next(panel["targets"] for panel in PANELS if panel["title"] == title)
+    return str(query["expr"]).replace("$instance", ".*").replace("$__rate_interval", "1m")
 
 
 def test_every_alert_is_tried_both_ways() -> None:

@@ -31,6 +31,13 @@ from tests.model.overfit import HEIGHT, KEYPOINTS, NETWORKS, PEOPLE, WIDTH, cut_
 
 CPU = torch.device("cpu")
 STEPS = 160
+FEWER_STEPS = {
+    "fasterpose-mobilenet-v3": 100,
+    "fasterpose-yolo11n": 130,
+    "lite-hrnet-18": 120,
+    "efficientpose-a": 120,
+}
+"""Of networks whose many layers take long and learn fast."""
 RATE = 0.02
 WARMUP = 10
 ALL = np.ones(KEYPOINTS, dtype=np.bool_)
@@ -76,9 +83,10 @@ def _overfit(name: str, labels: Labels) -> tuple[list[float], float]:
     with cut_down():
         network = NETWORKS[name](loss.initial_logit)
     codec = _codec(network.heatmap_stride)
-    heatmaps, weights = zip(*(codec.encode(person, ALL) for person in points), strict=True)
-    people = Batch(*(torch.from_numpy(np.stack(part)) for part in (crops, heatmaps, weights)))
-    losses = _learn(network, loss, [labels(people, step) for step in range(STEPS)])
+    targets = [codec.encode(person, ALL) for person in points]
+    heatmaps, weights = (np.stack([target[part] for target in targets]) for part in range(2))
+    people = Batch(torch.from_numpy(crops), torch.from_numpy(heatmaps), torch.from_numpy(weights))
+    losses = _learn(network, loss, [labels(people, step) for step in range(FEWER_STEPS.get(name, STEPS))])
     _settle_norms(network, people)
     return losses, _mean_oks(codec, predictor(network, loss, CPU)(crops), points)
 
@@ -94,13 +102,14 @@ def _learn(network: PoseNetwork, loss: RegressiveCrossEntropy, batches: list[Bat
     network.to(memory_format=torch.channels_last)
     optimiser = Adam(network.parameters(), eps=1e-12, fused=True)
     steps = [StepBatch(PEOPLE, [Part(batch, 1.0)]) for batch in batches]
-    taken = train_epoch(network, loss, optimiser, steps, _rates(), 0, device=CPU, bf16=False, averaged=None)
+    rates = _rates(len(steps))
+    taken = train_epoch(network, loss, optimiser, steps, rates, 0, device=CPU, bf16=False, averaged=None)
     return [step.loss for step in taken]
 
 
-def _rates() -> Iterator[float]:
-    for step in range(STEPS):
-        yield RATE * min(1, (step + 1) / WARMUP) * (0.5 + 0.5 * math.cos(math.pi * step / STEPS))
+def _rates(steps: int) -> Iterator[float]:
+    for step in range(steps):
+        yield RATE * min(1, (step + 1) / WARMUP) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
 def _settle_norms(network: PoseNetwork, people: Batch) -> None:

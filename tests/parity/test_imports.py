@@ -36,7 +36,7 @@ def files_of(package: str) -> list[Path]:
 @pytest.mark.parametrize("path", files_of("service"), ids=lambda path: path.stem)
 def test_the_service_imports_only_the_contract_of_model(path: Path) -> None:
     for name in imports_of(path):
-        assert not name.startswith("model") or name.startswith("model.contract."), name
+        assert not name.startswith("model") or name == "model.contract" or name.startswith("model.contract."), name
         allowed = {"torch"} if path.name in OF_THE_TORCH_RUNTIME else set[str]()
         assert name.split(".")[0] not in {"torch", "torchvision", "ultralytics"} - allowed, name
         assert not name.startswith("service.bench.peers"), name

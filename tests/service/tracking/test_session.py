@@ -9,6 +9,7 @@ from model.contract.image import ImageLimits
 from service.jobs import ImageResult, PoseOptions
 from service.pipeline import Pipeline
 from service.threads import StageClock
+from service.tracking.guess import Guess
 from service.tracking.options import TrackingOptions
 from service.tracking.session import Frame, TrackingSession
 from service.tracking.turns import Turns
@@ -90,3 +91,21 @@ async def test_a_frame_that_is_given_up_takes_its_guess_along(stream: Stream) ->
     stream.runtime.gate.go.set()
     assert set((await first).track_ids or ()) == {1, 2}
     assert second.cancelled() or second.cancelling()
+
+
+async def test_after_a_guess_of_no_use_nothing_is_guessed_for_a_while(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Guess, "fits", never)
+    await asyncio.gather(*(stream.answer(CARRIED + index) for index in range(3)))
+    wasted = sum(stream.runtime.batches) - 6
+    assert wasted > 0
+    look = await stream.answer(CARRIED + 3)
+    assert look.seconds["detect"] > 0
+    stream.runtime.batches.clear()
+    results = await asyncio.gather(*(stream.answer(CARRIED + index) for index in range(4, 7)))
+    assert [result.seconds["detect"] for result in results] == [0, 0, 0]
+    assert sum(stream.runtime.batches) == 6

@@ -143,3 +143,20 @@ def test_who_seems_to_jump_makes_the_detector_look_or_is_held_while_it_has_just_
     assert left.pose.keypoints.tolist() == jumped.keypoints.tolist()
     assert right.pose.box == pytest.approx(RIGHT.box)
     assert left.velocity.tolist() == [0, 0]
+
+
+def test_who_was_found_once_costs_no_pose_until_found_again(tracker: Tracker) -> None:
+    faint = person((250, 100, 80, 200), score=0.35)
+    look_at(tracker, [LEFT, RIGHT, faint], 0.03)
+    assert [box for box, _ in tracker.expected(0.06)] == [LEFT.box, RIGHT.box]
+    assert tracker.carry([LEFT, RIGHT], 0.06)
+    assert set(look_at(tracker, [LEFT, RIGHT, faint], 0.1)) == {1, 2, 3}
+
+
+def test_a_neighbour_does_not_inherit_the_id_of_somebody_who_is_lost(tracker: Tracker) -> None:
+    assert set(look_at(tracker, [RIGHT], 0.1)) == {2}
+    assert set(look_at(tracker, [RIGHT, moved(LEFT, 30)], 0.2)) == {2, 3}
+
+
+def test_somebody_who_was_just_seen_may_have_moved_as_far(tracker: Tracker) -> None:
+    assert set(look_at(tracker, [RIGHT, moved(LEFT, 30)], 0.2)) == {1, 2}
