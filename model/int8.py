@@ -1,5 +1,6 @@
 """An int8 graph of a pose network that keeps its AP: where int8 loses too much, some of it stays finer."""
 
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,4 +102,4 @@ def _quantised(plain: Path, crops: ImageArray, attempt: Attempt, folder: Path) -
 def _ends(plain: Path) -> list[str]:
     """Patterns of the names of a graph's first and last convolution."""
     convolutions = [node.name for node in onnx.load(plain).graph.node if node.op_type == "Conv"]
-    return [f"^{name}$" for name in (convolutions[0], convolutions[-1])]
+    return [f"^{re.escape(name)}$" for name in (convolutions[0], convolutions[-1])]
