@@ -10,18 +10,11 @@ import pytest
 from torch import nn
 from torchvision.models import efficientnet, resnet
 
-from model.build import PoseNetwork
 from model.contract.arrays import DoubleArray, ImageArray
 from model.contract.skeleton import COCO_17
 from model.networks import efficientpose, hrnet, lite_hrnet, lpn, simple_baseline
 from model.networks.backbones import BUILDERS
-from model.networks.efficientpose import EfficientPose, Stage
-from model.networks.fasterpose import FasterPose
-from model.networks.grmi import GRmi
-from model.networks.hrnet import HRNet
-from model.networks.lite_hrnet import LiteHRNet
-from model.networks.lpn import Lpn
-from model.networks.simple_baseline import SimpleBaseline
+from model.networks.efficientpose import Stage
 from tests.model.drawn import FIGURE
 from tests.model.narrow import build as narrow_resnet
 
@@ -121,22 +114,3 @@ def cut_down() -> Generator[None]:
         patch.setitem(efficientpose.FOUND, "a", (16, THIN_STAGES))
         patch.setattr(efficientnet, STAGES_OF_EFFICIENTNET, _thin_efficientnet)
         yield
-
-
-NETWORKS: dict[str, Callable[[float], PoseNetwork]] = {
-    "fasterpose-resnet18": lambda logit: FasterPose("resnet18", KEYPOINTS, initial_logit=logit),
-    "fasterpose-resnet50": lambda logit: FasterPose("resnet50", KEYPOINTS, initial_logit=logit),
-    "fasterpose-lpn50": lambda logit: FasterPose("lpn50", KEYPOINTS, initial_logit=logit),
-    "fasterpose-mobilenet-v3": lambda logit: FasterPose("mobilenet_v3_small", KEYPOINTS, initial_logit=logit),
-    "fasterpose-yolo11n": lambda logit: FasterPose("yolo11n", KEYPOINTS, initial_logit=logit),
-    "fasterpose-efficientnet-b0": lambda logit: FasterPose("efficientnet_b0", KEYPOINTS, initial_logit=logit),
-    "simple-baseline": lambda logit: SimpleBaseline("resnet18", KEYPOINTS, initial_logit=logit),
-    "simple-baseline-d1-lhr": lambda logit: SimpleBaseline(
-        "resnet18", KEYPOINTS, deconvolutions=1, initial_logit=logit
-    ),
-    "lpn50": lambda logit: Lpn("lpn50", KEYPOINTS, initial_logit=logit),
-    "lite-hrnet-18": lambda logit: LiteHRNet(18, KEYPOINTS, initial_logit=logit),
-    "hrnet-w8": lambda logit: HRNet(8, KEYPOINTS, initial_logit=logit),
-    "efficientpose-a": lambda logit: EfficientPose("a", KEYPOINTS, initial_logit=logit),
-    "grmi-resnet50": lambda logit: GRmi(KEYPOINTS, trunk="resnet50", initial_logit=logit),
-}

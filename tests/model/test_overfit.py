@@ -27,7 +27,8 @@ from model.data.shares import Part, StepBatch
 from model.engine import predictor, train_epoch
 from model.losses import RegressiveCrossEntropy
 from model.networks.normalise import Normalise
-from tests.model.overfit import HEIGHT, KEYPOINTS, NETWORKS, PEOPLE, WIDTH, cut_down, draw_people
+from tests.model.every_network import every_network
+from tests.model.overfit import HEIGHT, KEYPOINTS, PEOPLE, WIDTH, cut_down, draw_people
 
 CPU = torch.device("cpu")
 STEPS = 160
@@ -40,6 +41,7 @@ FEWER_STEPS = {
 """Of networks whose many layers take long and learn fast."""
 RATE = 0.02
 WARMUP = 10
+NETWORKS = every_network(KEYPOINTS)
 ALL = np.ones(KEYPOINTS, dtype=np.bool_)
 SIGMA = 6
 """Crop pixels."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
+from model import train as train_module
 from model.config import Recipe
 from model.engine import Step, train_epoch
 from model.metrics_file import METRICS
@@ -48,6 +50,14 @@ def killed_at_step(number: int) -> Callable[..., Iterator[Step]]:
             yield step
 
     return broken
+
+
+def train_until_killed(recipe: Recipe, options: TrainingOptions, step: int) -> None:
+    """Train; the run is killed when step `step` is done and not yet recorded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_module, "train_epoch", killed_at_step(step))
+        with pytest.raises(Killed):
+            train(recipe, options, QUIET)
 
 
 def same_weights(first: Finished, second: Finished) -> bool:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.contract.boxes import box_overlaps
+from model.contract.boxes import box_overlaps, paired_overlaps
 
 
 def test_every_pair_has_its_intersection_over_union() -> None:
@@ -20,3 +20,8 @@ def test_boxes_that_touch_or_have_no_area_overlap_by_nothing() -> None:
 def test_no_boxes_give_an_empty_table(boxes: int, others: int) -> None:
     box = (0.0, 0.0, 1.0, 1.0)
     assert box_overlaps([box] * boxes, [box] * others).shape == (boxes, others)
+
+
+def test_paired_boxes_overlap_place_by_place() -> None:
+    assert paired_overlaps([(0, 0, 2, 2), (0, 0, 2, 2)], [(0, 0, 2, 2), (1, 0, 2, 2)]) == pytest.approx([1, 1 / 3])
+    assert paired_overlaps([], []).shape == (0,)

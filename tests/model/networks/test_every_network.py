@@ -16,32 +16,11 @@ from model.build import PoseNetwork
 from model.engine import ServedNetwork
 from model.graph import as_stored, fold_norms, write_graph
 from model.losses import RegressiveCrossEntropy
-from model.networks.efficientpose import EfficientPose
-from model.networks.fasterpose import FasterPose
-from model.networks.grmi import GRmi
-from model.networks.hrnet import HRNet
 from model.networks.layers import PRIOR_LOGIT
-from model.networks.lite_hrnet import LiteHRNet
-from model.networks.lpn import Lpn
-from model.networks.simple_baseline import SimpleBaseline
+from tests.model.every_network import every_network
 
 KEYPOINTS = 5
-NETWORKS: dict[str, Callable[[float], PoseNetwork]] = {
-    "fasterpose-resnet18": lambda logit: FasterPose("resnet18", KEYPOINTS, initial_logit=logit),
-    "fasterpose-lpn50": lambda logit: FasterPose("lpn50", KEYPOINTS, initial_logit=logit),
-    "fasterpose-mobilenet": lambda logit: FasterPose("mobilenet_v3_small", KEYPOINTS, initial_logit=logit),
-    "fasterpose-yolo11n": lambda logit: FasterPose("yolo11n", KEYPOINTS, initial_logit=logit),
-    "fasterpose-efficientnet": lambda logit: FasterPose("efficientnet_b0", KEYPOINTS, initial_logit=logit),
-    "simple-baseline": lambda logit: SimpleBaseline("resnet18", KEYPOINTS, initial_logit=logit),
-    "simple-baseline-d1-lhr": lambda logit: SimpleBaseline(
-        "resnet18", KEYPOINTS, deconvolutions=1, initial_logit=logit
-    ),
-    "lpn50": lambda logit: Lpn("lpn50", KEYPOINTS, initial_logit=logit),
-    "lite-hrnet-18": lambda logit: LiteHRNet(18, KEYPOINTS, initial_logit=logit),
-    "hrnet-w8": lambda logit: HRNet(8, KEYPOINTS, initial_logit=logit),
-    "efficientpose-a": lambda logit: EfficientPose("a", KEYPOINTS, initial_logit=logit),
-    "grmi-resnet50": lambda logit: GRmi(KEYPOINTS, trunk="resnet50", initial_logit=logit),
-}
+NETWORKS = every_network(KEYPOINTS)
 EVERY = pytest.mark.parametrize("build", NETWORKS.values(), ids=NETWORKS)
 
 

@@ -12,13 +12,12 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model import train as train_module
 from model.checkpoint import load_checkpoint
 from model.config import AugmentationRecipe
 from model.evaluate import Predictor
 from model.train import BEST_WEIGHTS, LAST, WEIGHTS, train
 from model.validation import Validation
-from tests.model.tiny_run import QUIET, Finished, Killed, killed_at_step, resume, same_weights, with_schedule
+from tests.model.tiny_run import QUIET, Finished, resume, same_weights, train_until_killed, with_schedule
 
 
 def test_the_loss_falls(unbroken: Finished, tmp_path: Path) -> None:
@@ -111,10 +110,7 @@ def test_a_round_begins_at_the_best_weights_with_a_fresh_optimiser(
     first = unbroken.recipe.validation[:1]
     recipe = unbroken.recipe.model_copy(update={"schedule": schedule, "validation": first})
     options = replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=1)
-    with monkeypatch.context() as context:
-        context.setattr(train_module, "train_epoch", killed_at_step(7))
-        with pytest.raises(Killed):
-            train(recipe, options, QUIET)
+    train_until_killed(recipe, options, 7)
     _, progress, states = load_checkpoint(tmp_path / "run" / LAST)
     best = load_file(tmp_path / "run" / BEST_WEIGHTS)
     assert (progress.epoch, progress.best) == (2, 0.3)

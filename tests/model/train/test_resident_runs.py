@@ -7,24 +7,18 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the train extra")
 
-from model import train as train_module
 from model.train import train
-from tests.model.tiny_run import QUIET, Finished, Killed, killed_at_step, resume, same_weights, with_schedule
+from tests.model.tiny_run import QUIET, Finished, resume, same_weights, train_until_killed, with_schedule
 
 
-def test_a_run_with_resident_crops_learns_the_same_and_resumes_bit_for_bit(
-    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_with_resident_crops_learns_the_same_and_resumes_bit_for_bit(unbroken: Finished, tmp_path: Path) -> None:
     recipe = with_schedule(unbroken.recipe, epochs=2)
     options = replace(unbroken.options, output=tmp_path / "whole", crops="resident", checkpoint_steps=2)
     whole = Finished(recipe, options, train(recipe, options, QUIET))
     losses, expected = ([entry["loss"] for entry in run.metrics() if "loss" in entry][:6] for run in (whole, unbroken))
     assert losses == pytest.approx(expected, rel=0.02)  # some pixels are a grey level apart
     broken = replace(whole, options=replace(options, output=tmp_path / "broken"))
-    with monkeypatch.context() as context:
-        context.setattr(train_module, "train_epoch", killed_at_step(3))
-        with pytest.raises(Killed):
-            train(recipe, broken.options, QUIET)
+    train_until_killed(recipe, broken.options, 3)
     assert same_weights(whole, resume(broken, broken.options.output))
 
 

@@ -11,7 +11,6 @@ pytest.importorskip("torch", reason="needs the train extra")
 import torch
 from torchvision.models import resnet
 
-from model import train as train_module
 from model.checkpoint import CheckpointError, load_checkpoint
 from model.config import RecipeError
 from model.metrics_file import METRICS
@@ -19,16 +18,11 @@ from model.networks.backbones import BUILDERS
 from model.train import LAST, WEIGHTS, train
 from model.validation import Validation
 from tests.model.narrow import NarrowResNet
-from tests.model.tiny_run import QUIET, Finished, Killed, killed_at_step, resume, same_weights, with_schedule
+from tests.model.tiny_run import QUIET, Finished, Killed, resume, same_weights, train_until_killed, with_schedule
 
 
-def test_a_run_killed_in_an_epoch_and_resumed_ends_in_the_same_weights(
-    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(train_module, "train_epoch", killed_at_step(8))
-    with pytest.raises(Killed):
-        train(unbroken.recipe, replace(unbroken.options, output=tmp_path / "run"), QUIET)
-    monkeypatch.undo()
+def test_a_run_killed_in_an_epoch_and_resumed_ends_in_the_same_weights(unbroken: Finished, tmp_path: Path) -> None:
+    train_until_killed(unbroken.recipe, replace(unbroken.options, output=tmp_path / "run"), 8)
     progress = load_checkpoint(tmp_path / "run" / LAST)[1]
     assert (progress.epoch, progress.samples, progress.step) == (2, 4, 7)
     resumed = resume(unbroken, tmp_path / "run", workers=1)
@@ -79,21 +73,13 @@ def test_a_resumed_run_drops_the_features_that_it_would_have_dropped(
     options = replace(unbroken.options, output=tmp_path / "whole", checkpoint_steps=2)
     whole = Finished(recipe, options, train(recipe, options, QUIET))
     broken = replace(whole, options=replace(options, output=tmp_path / "broken"))
-    with monkeypatch.context() as killed:
-        killed.setattr(train_module, "train_epoch", killed_at_step(3))
-        with pytest.raises(Killed):
-            train(recipe, broken.options, QUIET)
+    train_until_killed(recipe, broken.options, 3)
     assert same_weights(whole, resume(broken, broken.options.output))
 
 
-def test_a_resumed_run_writes_no_metric_twice(
-    unbroken: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resumed_run_writes_no_metric_twice(unbroken: Finished, tmp_path: Path) -> None:
     broken = replace(unbroken, options=replace(unbroken.options, output=tmp_path / "run", checkpoint_steps=2))
-    with monkeypatch.context() as context:
-        context.setattr(train_module, "train_epoch", killed_at_step(6))
-        with pytest.raises(Killed):
-            train(broken.recipe, broken.options, QUIET)
+    train_until_killed(broken.recipe, broken.options, 6)
     with (tmp_path / "run" / METRICS).open("a") as file:
         file.write('{"step": 6, "lo')
     resume(broken, broken.options.output)
